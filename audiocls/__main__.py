@@ -2,7 +2,7 @@
 
 import gc
 
-from audiocls.stop_signals import exit_resumably, handled
+from audiocls.stop_signals import exit_code_kept
 
 NUM_NEW = 50_000
 """New objects after which Python looks for garbage: commands build much and leave little of it."""
@@ -11,7 +11,7 @@ NUM_NEW = 50_000
 def main() -> None:
     """Run the command line; a signal before a launch has begun ends it resumably."""
     gc.set_threshold(NUM_NEW)
-    with handled(exit_resumably):
+    with exit_code_kept():
         from audiocls.cli import app
 
         try:

@@ -11,11 +11,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 RESUMABLE = 75
 """Exit code of what the same command goes on with."""
+AT_ONCE = 130
+"""Exit code of what was asked again, while it ended in order."""
 SAME_REQUEST_S = 1.0
 """Between two SIGTERM that are one request to stop."""
 AGAIN_S = 0.02
@@ -24,6 +26,8 @@ IMPORT_S = 10.0
 """The longest that an import may still take: a module of anybody's may do more than define."""
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _leaving = threading.Event()
+_at_once = threading.Event()
+Handlers = dict[int, "Callable[[int, FrameType | None], object] | int | None"]
 
 
 @contextmanager
@@ -39,6 +43,16 @@ def handled(handle: Callable[[int], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    before = _handle(handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _handle(handle: Callable[[int], None]) -> Handlers:
+    """Call `handle` from now on, as `handled` says; return what handled the signals before."""
     terminals = [fd for fd in (1, 2) if _is_terminal(fd)]
     outside, first_at = _num_imports(sys._getframe()), math.inf
 
@@ -52,13 +66,50 @@ def handled(handle: Callable[[int], None]) -> Iterator[None]:
         else:
             handle(number)
 
-    numbers = [number for number in NUMBERS if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, on_signal) for number in numbers}
+    return {number: signal.signal(number, on_signal) for number in _asking()}
+
+
+def _asking() -> list[int]:
+    """Return the signals that ask to stop and are not ignored."""
+    return [number for number in NUMBERS if signal.getsignal(number) is not signal.SIG_IGN]
+
+
+@contextmanager
+def exit_code_kept() -> Iterator[None]:
+    """Run a program inside, from its first moment to the last: a signal ends it resumably.
+
+    Once its exit code is known, a signal ends it at once and with that code: Python takes a while
+    to end by itself, and what is interrupted there would be killed, or show where.
+    """
+    _handle(exit_resumably)
+    code = 1  # of any other exception
+    try:
+        with request_met():
+            yield
+        code = 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
+        raise
+    finally:
+        for number in _asking():
+            signal.signal(number, lambda *_: os._exit(code))
+
+
+@contextmanager
+def request_met() -> Iterator[None]:
+    """Leave for the reason for which a signal interrupted what has failed inside.
+
+    Compiled code may turn the exception of a signal into one of its own, as pydantic's serializer
+    does.
+    """
     try:
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    except Exception as error:
+        if _leaving.is_set():
+            raise SystemExit(RESUMABLE) from error
+        if _at_once.is_set():
+            raise KeyboardInterrupt from error
+        raise
 
 
 @contextmanager
@@ -76,6 +127,7 @@ def stop_on_signal() -> Iterator[threading.Event]:
         if not stop.is_set():
             first_at = time.monotonic()
         elif number == signal.SIGINT or time.monotonic() - first_at > SAME_REQUEST_S:
+            _at_once.set()
             raise KeyboardInterrupt
         stop.set()
 
@@ -122,5 +174,7 @@ def exit_resumably(number: int) -> None:
     once it comes to what could be stopped.
     """
     _leaving.set()
-    os.write(2, f"stopped by {signal.Signals(number).name}; run the same command again\n".encode())
+    said = f"stopped by {signal.Signals(number).name}; run the same command again\n"
+    with suppress(OSError):  # nobody hears it: the terminal is closed, or a `tee` was stopped too
+        os.write(2, said.encode())
     sys.exit(RESUMABLE)

@@ -1,9 +1,11 @@
 """Tables and facts in a terminal of any width."""
 
 import gc
+import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
@@ -15,6 +17,7 @@ from audiocls.__main__ import main
 from audiocls.console.layout import Grid
 from audiocls.console.progress import TerminalDisplay
 from audiocls.execution.messages import Status
+from audiocls.stop_signals import NUMBERS
 
 ARM = "lr=0.003,label_smoothing=0.0,batch_size=8,n_mels=16"
 
@@ -73,6 +76,16 @@ def test_verdicts_and_page_import_nothing_of_weight_that_is_not_imported_meanwhi
     assert set(ran.stdout.split()) <= {"audiocls", "rich"}, "rich: widths of characters"
 
 
+@pytest.fixture
+def signals_restored() -> Iterator[None]:
+    """A program keeps its handlers of signals until its process ends; this process goes on."""
+    before = {number: signal.getsignal(number) for number in NUMBERS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("signals_restored")
 @pytest.mark.parametrize("code", [0, 3])
 def test_a_command_that_ends_looks_for_no_garbage_in_all_that_it_imported(code, monkeypatch):
     def ended() -> None:

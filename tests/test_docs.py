@@ -18,6 +18,7 @@ from audiocls import library, yaml_file
 from audiocls.analysis.family import Verdict
 from audiocls.cli import app
 from audiocls.design import load_ablation
+from audiocls.stop_signals import AT_ONCE
 from audiocls.store.proposals import SearchPlan
 from audiocls.store.record import Cost, Failure, Provenance, Record, Study
 from audiocls.studies.launch import EXIT_CODES
@@ -168,7 +169,7 @@ def test_every_exit_code_is_explained_and_no_other():
         each.exit_code for each in vars(audiocls.errors).values() if hasattr(each, "exit_code")
     ]
     rows = re.findall(r"^\| (\d+) \|", (DOCS / "exit-codes.md").read_text(), re.M)
-    assert {int(row) for row in rows} == {0, 3, *errors, *EXIT_CODES.values()}
+    assert {int(row) for row in rows} == {0, 3, AT_ONCE, *errors, *EXIT_CODES.values()}
 
 
 def test_every_verdict_has_its_next_step():

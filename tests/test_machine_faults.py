@@ -40,6 +40,7 @@ from audiocls.machine import disk, fault_in, fault_of, memory
 from audiocls.store import Cell, StudyFolder, TrialFolder
 from audiocls.store.lease import require_shareable
 from audiocls.store.proposals import Proposal
+from audiocls.studies import launch_summary
 from audiocls.studies.launch import exit_code_of
 from audiocls.tracking import Ending, FinishReport
 from audiocls.tracking.wandb import run as wandb_run
@@ -490,6 +491,42 @@ def test_what_a_killed_launch_left_is_removed_by_the_next_and_a_living_ones_is_n
     assert mine.is_dir()
     living.close()
     assert not (tmp_path / "tmp").exists()
+
+
+@pytest.mark.parametrize("call", ["mkdir", "listdir"])
+def test_launches_that_begin_and_end_together_may_remove_the_folder_of_all_of_theirs(
+    tmp_path, monkeypatch, call
+):
+    """It is empty then; another launch may have seen it a moment before."""
+    real, removed = getattr(os, call), []
+
+    def meanwhile(path: Any, *given: Any) -> Any:
+        others = tmp_path / "tmp"
+        if tmp_path < Path(path) and others.is_dir() and not removed:
+            removed.append(others.rmdir())
+        return real(path, *given)
+
+    if call == "listdir":
+        (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(os, call, meanwhile)
+    folders = TemporaryFolders(tmp_path)
+    assert removed == [None]
+    assert folders.new().is_dir()
+    folders.close()
+    assert not (tmp_path / "tmp").exists()
+
+
+def test_what_cells_will_write_is_told_although_another_launch_removes_its_files(tmp_path):
+    folder = StudyFolder(tmp_path / "runs" / "a")
+    trial = folder.trial("abc").path
+    trial.mkdir(parents=True)
+    (trial / "record.json").write_bytes(bytes(1 << 20))
+    (trial / ".lease").symlink_to(trial / "removed")  # listed, and not there
+    counts = {"done": 1, "failed": 0, "running": 0, "pending": 3}
+    study = SimpleNamespace(name="a", kind="ablation", search=None, of="")
+    fault = {"fault": "disk full", "stopped_by": "machine", "study": study, "counts": counts}
+    said = launch_summary._needed(SimpleNamespace(**fault), folder)
+    assert "3.0 MiB" in said
 
 
 # Real limits of this process

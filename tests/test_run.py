@@ -161,8 +161,12 @@ def test_every_task_is_submitted_once_in_order(tmp_path):
     assert launch.num_done == seen[-1].num_done == 2
 
 
-def test_a_trial_that_lost_its_worker_comes_next_and_in_the_end_fails(tmp_path):
-    lost = [Lost("a", "worker killed by SIGKILL")] * MAX_LOSSES
+@pytest.mark.parametrize(
+    "death",
+    [Lost("a", "worker killed by SIGKILL"), Interrupted("a", death="a process was killed")],
+)
+def test_a_trial_that_lost_a_process_comes_next_and_in_the_end_fails(tmp_path, death):
+    lost = [death] * MAX_LOSSES
     launch, executor, seen = driven(tmp_path, {"a": lost, "b": [Done("b")]})
     assert executor.submitted == ["a"] * MAX_LOSSES + ["b"]
     assert (launch.num_done, launch.num_failed) == (1, 1)

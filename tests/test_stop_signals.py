@@ -4,20 +4,26 @@ import contextlib
 import importlib
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from helpers.processes import invoke
+from pydantic import BaseModel, field_serializer
 
+import audiocls
 from audiocls import stop_signals
 from audiocls.stop_signals import exit_resumably, handled, stop_on_signal
 
 
 @pytest.fixture(autouse=True)
 def _nobody_is_leaving(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stop_signals, "_leaving", threading.Event())
+    for name in ("_leaving", "_at_once"):
+        monkeypatch.setattr(stop_signals, name, threading.Event())
 
 
 @pytest.fixture
@@ -70,6 +76,56 @@ def test_a_request_to_leave_that_a_library_swallows_is_met_before_anything_runs(
         with pytest.raises(SystemExit) as left, stop_on_signal():
             pass
     assert left.value.code == 75
+
+
+class Interrupting(BaseModel):
+    """One that is interrupted while pydantic's compiled code writes it down."""
+
+    number: int
+
+    @field_serializer("number")
+    def _sent(self, number: int) -> int:
+        os.kill(os.getpid(), number)
+        return number
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
+def test_a_request_that_a_library_turns_into_its_own_error_is_met(
+    number, code, monkeypatch
+) -> None:
+    """SIGTERM before a launch has begun, and a second Ctrl-C in the midst of one."""
+
+    def interrupted(*words: object, **options: object) -> None:
+        raising: AbstractContextManager[object]
+        raising = handled(exit_resumably) if number == signal.SIGTERM else stop_on_signal()
+        with raising as stop:
+            if number == signal.SIGINT:
+                stop.set()
+            Interrupting(number=number).model_dump_json()
+
+    monkeypatch.setattr(audiocls, "launch", interrupted)
+    told = invoke("sweep", "launch", "dropout")
+    assert (told.code, "error" in told.err) == (code, False)
+
+
+INTERRUPTED_AT_ITS_END = """
+import atexit, os, signal, sys, time
+from audiocls.__main__ import main
+number = int(sys.argv.pop(1))
+signal.signal(number, signal.SIG_DFL)  # it may be ignored where tests run in the background
+atexit.register(time.sleep, 20)
+atexit.register(os.kill, os.getpid(), number)
+main()
+"""
+
+
+@pytest.mark.parametrize("number", stop_signals.NUMBERS)
+@pytest.mark.parametrize(("words", "code"), [("--version", 0), ("no-such-command", 2)])
+def test_a_program_that_is_ending_ends_with_its_exit_code(words, code, number) -> None:
+    """A signal neither kills it there nor shows where it came."""
+    program = [sys.executable, "-c", INTERRUPTED_AT_ITS_END, str(int(number)), words]
+    ended = subprocess.run(program, capture_output=True, text=True, timeout=15)
+    assert (ended.returncode, "KeyboardInterrupt" in ended.stderr) == (code, False), ended.stderr
 
 
 def test_a_signal_that_is_ignored_stays_so() -> None:

@@ -29,6 +29,7 @@ from audiocls.cli.model import evaluate, export, predict, show
 from audiocls.errors import AudioclsError, DataError, UsageError
 from audiocls.machine import fault_of
 from audiocls.named_paths import HOMELESS, why_unfit
+from audiocls.stop_signals import AT_ONCE, request_met
 
 
 class ErrorsAsText(CommandGroup):
@@ -37,7 +38,7 @@ class ErrorsAsText(CommandGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             _require_working_folder()
-            with extras.required("this command"):
+            with extras.required("this command"), request_met():
                 return super().invoke(ctx)
         except AudioclsError as error:
             console.error(str(error))
@@ -47,7 +48,7 @@ class ErrorsAsText(CommandGroup):
                 console.note(
                     "stopped at once. What was finished is kept: run the same command again"
                 )
-                raise
+                raise typer.Exit(AT_ONCE) from stopped
             console.note(str(stopped))
             raise typer.Exit(stopped.exit_code) from stopped
         except IsADirectoryError as error:

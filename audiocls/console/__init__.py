@@ -5,12 +5,13 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from typing import Any, Literal
+from typing import Any, Literal, TextIO, cast
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from audiocls.console.heard import Answers, ForPeople
 from audiocls.console.layout import PROSE_WIDTH, UNWRAPPED, Grid, wrapped
 
 
@@ -22,13 +23,14 @@ def stdout() -> Console:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     width, forced = None if sys.stdout.isatty() else UNWRAPPED, _forced(sys.stdout)
-    return Console(highlight=False, width=width, force_terminal=forced, force_jupyter=forced)
+    return Answers(highlight=False, width=width, force_terminal=forced, force_jupyter=forced)
 
 
 def stderr() -> Console:
     """Return the console of progress, notes and errors."""
-    forced = _forced(sys.stderr)
-    return Console(stderr=True, highlight=False, force_terminal=forced, force_jupyter=forced)
+    forced, stream = _forced(sys.stderr), getattr(sys.stderr, "rich_proxied_file", sys.stderr)
+    file = cast(TextIO, ForPeople(stream))
+    return Console(file=file, highlight=False, force_terminal=forced, force_jupyter=forced)
 
 
 def _forced(stream: object) -> Literal[False] | None:

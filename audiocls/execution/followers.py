@@ -7,6 +7,7 @@ with the worker.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -36,11 +37,16 @@ GRACE_S = 10.0
 """For this process to notice by itself that a follower has ended."""
 
 
+class FollowerKilled(Exception):
+    """A follower was killed, which is no fault of the trial."""
+
+
 @contextmanager
 def following(job: NativeJob, config: Config, cache: Path) -> Iterator[Ranks]:
     """Yield the ranks that train a trial on several devices, this process the first of them.
 
-    Raises `torch.OutOfMemoryError` where the memory of another device was too small.
+    Raises `torch.OutOfMemoryError` where the memory of another device was too small, and
+    `FollowerKilled`.
     """
     size = devices_of_trial()
     is_over = threading.Event()
@@ -92,13 +98,23 @@ def _explain(error: RuntimeError, followers: list[subprocess.Popen[str]]) -> Non
     """Say that a follower has died, to whom the connection may have been lost by that."""
     if isinstance(error, torch.OutOfMemoryError):
         return
+    codes = _exit_codes(followers)
+    if (killed := min(codes, default=0)) < 0:
+        how = f"a process of this trial was killed by {signal.Signals(-killed).name}"
+        raise FollowerKilled(how) from error
+    if OUT_OF_MEMORY in codes:
+        raise torch.OutOfMemoryError("on another device of the trial") from error
+    for code in filter(None, codes):
+        error.add_note(f"a process of this trial ended with status {code}; see log.txt")
+
+
+def _exit_codes(followers: list[subprocess.Popen[str]]) -> list[int]:
+    """Return those of the followers that have ended; one that dies does so within a moment."""
+    codes = []
     for follower in followers:
         with suppress(subprocess.TimeoutExpired):
-            code = follower.wait(timeout=1.0)
-            if code == OUT_OF_MEMORY:
-                raise torch.OutOfMemoryError("on another device of the trial") from error
-            if code:
-                error.add_note(f"a process of this trial ended with status {code}; see log.txt")
+            codes.append(follower.wait(timeout=1.0))
+    return codes
 
 
 def main() -> None:

@@ -107,6 +107,8 @@ class Interrupted:
     fault: str = ""
     is_taken: bool = False
     """Whether another launch has taken the trial over, and goes on with it."""
+    death: str = ""
+    """How another process that trained the trial died, which is as if this one had."""
 
 
 @dataclass(frozen=True)

@@ -220,6 +220,8 @@ class Launch:
         self._time_left.stop(event.id)
         if event.fault:
             self._stop_by(event.fault)
+        if isinstance(event, Interrupted) and event.death:
+            return self._lose(job, Lost(event.id, event.death, fault=event.fault))
         if isinstance(event, Lost):
             return self._lose(job, event)
         if isinstance(event, Failed):

@@ -4,6 +4,7 @@ The latter lie in the study, `tmp/<launch>/<process>/`, and not in the system's 
 files: W&B leaves some for each trial, and who is killed cleans up nothing.
 """
 
+import errno
 import os
 import shutil
 import tempfile
@@ -18,6 +19,7 @@ TEMPORARY = "AUDIOCLS_WORKER_TMPDIR"
 """Variable that tells a worker its own folder, which it may remove."""
 OWNER = "owner"
 """File in a folder that names the process by which it is used."""
+MOST_TRIES = 100
 
 
 def own(folder: Path) -> None:
@@ -46,12 +48,20 @@ class TemporaryFolders:
         self._all = study / "tmp"
         self._sweep()
         self._own = self._all / writer_name()
-        self._own.mkdir(parents=True)
+        self._make_own()
 
     def new(self) -> Path:
         """Return a new, empty folder."""
-        self._own.mkdir(parents=True, exist_ok=True)
+        self._make_own()
         return Path(tempfile.mkdtemp(dir=self._own, prefix=""))
+
+    def _make_own(self) -> None:
+        """Make the folder of this launch; another one may remove that of all, which is empty."""
+        for _ in range(MOST_TRIES):
+            with suppress(FileNotFoundError):
+                self._own.mkdir(parents=True, exist_ok=True)
+                return
+        raise FileNotFoundError(errno.ENOENT, "is removed again and again", str(self._all))
 
     def remove(self, folder: Path) -> None:
         """Remove the folder of a process that has ended, or is about to."""
@@ -59,7 +69,7 @@ class TemporaryFolders:
 
     def close(self, in_use: Collection[Path] = ()) -> None:
         """Remove all folders of this launch but those that processes go on to use and remove."""
-        for folder in list(self._own.iterdir()) if self._own.is_dir() else ():
+        for folder in _inside(self._own):
             if folder not in in_use:
                 self.remove(folder)
         if not in_use:
@@ -70,16 +80,16 @@ class TemporaryFolders:
 
     def _sweep(self) -> None:
         """Remove the folders of launches that are known to have ended."""
-        for folder in list(self._all.iterdir()) if self._all.is_dir() else ():
-            if has_ended(folder.name) and not _holds_used(folder):
+        for folder in _inside(self._all):
+            if has_ended(folder.name) and not any(map(is_used, _inside(folder))):
                 self.remove(folder)
 
 
-def _holds_used(launch: Path) -> bool:
-    """Whether a process of a launch that has ended still uses its folder."""
-    with suppress(FileNotFoundError):  # another launch has just removed it
-        return any(map(is_used, launch.iterdir()))
-    return False
+def _inside(folder: Path) -> list[Path]:
+    """Return what lies in a folder; nothing where it is not there, or not any more."""
+    with suppress(FileNotFoundError):
+        return list(folder.iterdir())
+    return []
 
 
 def cache_folder() -> Path:

@@ -17,7 +17,7 @@ from audiocls.config import Config
 from audiocls.errors import DataError, MachineFault
 from audiocls.execution.breakdown import class_breakdown
 from audiocls.execution.devices import devices_of_trial
-from audiocls.execution.followers import following
+from audiocls.execution.followers import FollowerKilled, following
 from audiocls.execution.job import NativeJob
 from audiocls.execution.messages import (
     Done,
@@ -96,6 +96,8 @@ def end_attempt(run: TrialRun, attempt: Callable[[], tuple[Ended, Ending]]) -> C
         ended, ending = attempt()
     except LeaseLost:
         ended, ending = Interrupted(run.job.id, is_taken=True), Ending(exit_code=1)
+    except FollowerKilled as killed:
+        ended, ending = Interrupted(run.job.id, death=str(killed)), Ending(exit_code=1)
     except Exception as error:
         ended, ending = failed(run, error), Ending(exit_code=1)
     if isinstance(ended, Failed):

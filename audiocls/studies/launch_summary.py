@@ -1,5 +1,6 @@
 """What a launch did and what to do next, as sentences."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from audiocls.machine.disk import in_mib
@@ -49,12 +50,21 @@ def _needed(outcome: Outcome, folder: StudyFolder) -> str:
     """Return about how much the cells to go will write, if finished ones tell."""
     counts = outcome.counts
     done = (file for file in folder.path.glob("trials/*/record.json"))
-    sizes = [sum(each.stat().st_size for each in file.parent.iterdir()) for file in done]
+    sizes = [_num_bytes(file.parent) for file in done]
     num_left = counts["pending"] + counts["running"]
     if not sizes or not num_left:
         return ""
     total = in_mib(num_left * sum(sizes) // len(sizes))
     return f". The cells to go write about {total} into {folder.path}"
+
+
+def _num_bytes(trial: Path) -> int:
+    """Return what the files of a trial hold; other launches may remove some meanwhile."""
+    total = 0
+    for file in trial.iterdir():
+        with suppress(FileNotFoundError):
+            total += file.stat().st_size
+    return total
 
 
 def _origin(outcome: Outcome, folder: StudyFolder) -> str:

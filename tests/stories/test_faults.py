@@ -153,7 +153,7 @@ def test_a_client_that_hangs_is_left_behind_in_the_stated_time(
 def test_errors_that_pass_lose_nothing(wandb_server: Server, info: RunInfo, monkeypatch):
     monkeypatch.setattr(run, "FINISH_TIMEOUT_S", 15.0)
     tracker = start("online", info)
-    wandb_server.fail("file_stream", 500, for_s=1)
+    wandb_server.fail("file_stream", 500, times=2)
     for epoch in (1, 2, 3):
         tracker.log(epoch_row(epoch))
     assert tracker.finish(Ending()) == FinishReport()

@@ -4,6 +4,7 @@ import json
 import signal
 import time
 
+import psutil
 import pytest
 from helpers.processes import kill, workers_of
 
@@ -81,6 +82,28 @@ def test_a_trial_that_keeps_losing_its_worker_fails_by_cause(home):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 3
     assert "failed (signal)" in err
+
+
+@pytest.mark.slow
+def test_a_killed_process_beside_the_worker_costs_what_its_worker_would(home):
+    """Of a trial on several devices; a model with BatchNorm has none on cores."""
+    raw = "{name: convnext1d, stem_width: 4, strides: [4]}"
+    recipe = home.path / "recipes/tiny.yaml"
+    lines = [line for line in recipe.read_text().splitlines() if not line.startswith(("f", "m"))]
+    recipe.write_text("\n".join([*lines, "features: {name: raw}", f"model: {raw}"]))
+    words = (*launch_words("--arms", "baseline"), "--devices-per-trial", "2", "--devices", "cpu")
+    process = home.start(*words)
+    home.wait_for(home.has_history)
+    [follower] = [
+        child.pid
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if "audiocls.execution.followers" in child.cmdline()
+    ]
+    kill(follower)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "process of this trial was killed by SIGKILL; resuming from its last snapshot" in err
+    assert len(home.finished()) == 1
 
 
 def attempts(home):

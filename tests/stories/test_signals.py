@@ -22,6 +22,7 @@ from audiocls.execution.messages import STOP, Epoch, Event, Lost
 from audiocls.store import StudyFolder
 
 SIGNALS = [signal.SIGTERM, signal.SIGHUP]
+OUTPUTS = ("stdout", "stderr")
 LAUNCH = ("sweep", "launch", "tiny.yaml", "--wandb", "disabled", "--workers", "1")
 
 
@@ -79,6 +80,43 @@ def test_a_terminal_that_is_closed_stops_a_launch_resumably(home: Home) -> None:
         drain.start()
         home.wait_for(home.has_history)
         os.kill(process.pid, signal.SIGHUP)
+        assert process.wait(30) == 75
+
+
+@pytest.mark.parametrize("broken", [("stdout", "stderr"), ("stderr",), ("stdout",)])
+def test_a_launch_whose_reader_has_ended_goes_on_and_ends_with_its_exit_code(
+    home: Home, broken: tuple[str, ...]
+) -> None:
+    """As `audiocls sweep launch 2>&1 | tee log` does where Ctrl-C ends `tee` as well."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    streams = {name: writing if name in broken else subprocess.DEVNULL for name in OUTPUTS}
+    words = [*LAUNCH, "--seeds", "0", "--arms", "dropout=0.5", "--executor", "inline"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "audiocls", *words],
+        cwd=home.path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        **streams,
+    ) as process:
+        os.close(writing)
+        assert process.wait(60) == 0
+    assert len(home.finished()) == 2
+
+
+@pytest.mark.slow
+def test_a_request_to_stop_is_met_although_nobody_reads_that(home: Home) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with subprocess.Popen(
+        [sys.executable, "-m", "audiocls", *LAUNCH, "--set", "train.epochs=100000"],
+        cwd=home.path,
+        stdout=writing,
+        stderr=writing,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    ) as process:
+        os.close(writing)
+        home.wait_for(home.has_history)
+        process.send_signal(signal.SIGINT)
         assert process.wait(30) == 75
 
 

@@ -1,5 +1,6 @@
 """`audiocls sweep launch`: run an ablation or a search to its end, then show its answer."""
 
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +10,7 @@ import audiocls
 from audiocls import console
 from audiocls.cli import options as o
 from audiocls.cli.sweep.agent import show_ending, show_pushed
+from audiocls.console.heard import heard_or_not
 from audiocls.errors import NotComparable, UsageError
 from audiocls.render.output import show
 
@@ -140,7 +142,9 @@ def show_launched(study: "audiocls.Study") -> None:
         )
     exit_code = outcome.exit_code
     if outcome.stopped_by != "machine":  # where no page could be written either
-        refused = _show_answer(study, is_new=outcome.num_trained > 0 or outcome.is_replaced)
+        is_new, refused = outcome.num_trained > 0 or outcome.is_replaced, 0
+        with heard_or_not(sys.stdout):
+            refused = _show_answer(study, is_new)
         exit_code = exit_code or refused
     is_summed_up = outcome.study.kind == "tuning" and outcome.stopped_by != "signal"
     if not is_summed_up:  # else when the tuning trials had ended
