@@ -17,7 +17,6 @@ from audiocls.studies.request import ablation_request
 from audiocls.studies.resolve import (
     Resolved,
     configs_of,
-    identities_of,
     on_available_folds,
     study_of,
 )
@@ -108,14 +107,6 @@ def test_a_file_is_composed_once_and_its_arms_are_made_for_validation_and_plan_a
     assert len(chosen.arms) == 4
     assert len(made) == 2
     assert len(composed) <= 2  # the file and its recipe
-
-
-def test_of_arms_that_are_the_same_each_is_named_with_the_first():
-    configs = {name: {"model": "a"} for name in ("one", "two", "three")}
-    with pytest.raises(ConfigError) as refused:
-        identities_of(configs, dict.fromkeys(configs, "data"))
-    assert "'two' is the same as arm 'one'" in str(refused.value)
-    assert "'three' is the same as arm 'one'" in str(refused.value)
 
 
 def test_an_arm_is_named_after_what_it_changes_as_shortly_as_is_clear():

@@ -17,6 +17,7 @@ from audiocls.studies.ablation import check_untuned, resolved
 from audiocls.studies.options import Display, LaunchOptions
 from audiocls.studies.program_ablation import program_study
 from audiocls.studies.request import AblationRequest, ablation_request, check_without_effect
+from audiocls.studies.resolve import configs_of
 from audiocls.studies.sweep_request import SweepRequest
 from audiocls.wandb_remote.push import Pushed, grid_of, push
 
@@ -40,7 +41,9 @@ def _sweep_of(name: str) -> dict[str, Any]:
         chosen = plan(request.ablation)
         program_study(chosen, {}, request.study_name)  # raises for what no trial could run
         return program_sweep(chosen, name)
-    return wandb_sweep(plan(request.ablation))
+    chosen = plan(request.ablation)
+    configs_of(chosen, request.recipe, request.overrides)  # raises for what no arm could train
+    return wandb_sweep(chosen)
 
 
 def write_registered(sweep: Mapping[str, Any], out: Path, source: str) -> Path:
