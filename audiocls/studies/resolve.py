@@ -147,8 +147,6 @@ def study_of(
     fingerprints = _fingerprints(configs, tables, cache)
     parts = SharedParts()
     identified = {arm: identity_of(config, cache, parts) for arm, config in configs.items()}
-    identities = identities_of(identified, fingerprints, parts)
-    check_arms_differ(plan, identities)
     study = Study(
         name=name,
         question=ablation.question,
@@ -162,7 +160,7 @@ def study_of(
         factors=plan.factors,
         secondary=secondary_of(ablation),
         cells=_cells(plan, identified, fingerprints, parts),
-        identities=identities,
+        identities=_distinct_identities(plan, identified, fingerprints, parts),
         num_folds=configs[plan.baseline].data.num_folds,
         **ablation.judgement(),
         overrides={**ablation.base(), **overrides},
@@ -239,6 +237,15 @@ def identities_of(
         arm: parts.trial_ids(config, fingerprints[arm], without_block)[0]
         for arm, config in configs.items()
     }
+
+
+def _distinct_identities(
+    plan: Plan, configs: Identified, fingerprints: Mapping[str, str], parts: SharedParts
+) -> dict[str, str]:
+    """Return what identifies each arm; raises `ConfigError` if two are the same."""
+    identities = identities_of(configs, fingerprints, parts)
+    check_arms_differ(plan, identities)
+    return identities
 
 
 def _cells(
