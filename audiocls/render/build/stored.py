@@ -9,6 +9,7 @@ from typing import Any
 from audiocls import library
 from audiocls.analysis.noise import Noise
 from audiocls.errors import NotComparable, UsageError
+from audiocls.formatting import with_runs
 from audiocls.render import formats
 from audiocls.render.build.ablation import ablation
 from audiocls.render.build.clips import ClipSection, ClipsRequest, section_of
@@ -216,7 +217,8 @@ def planned(
         power = power_of_program(chosen, request.overrides, runs, effect)
     else:
         power = power_of(chosen, configs[chosen.baseline], runs, effect, cache_folder())
-    document = plan(chosen, facts, power, workplace, request.noise_command())
+    measuring = with_runs(request.noise_command(), runs)
+    document = plan(chosen, facts, power, workplace, measuring)
     return Stored(document, Path(document.name))
 
 
