@@ -88,7 +88,7 @@ def recipe(name: str, is_place: bool = True) -> dict[str, Any]:
 
 def _add_place(kind: Kind, file: Path) -> None:
     if file.parent.resolve() != shipped(kind).resolve():
-        add_places([file.parent])
+        add_places([file.parent], beside_files=True)
 
 
 def sweep(name: str) -> dict[str, Any]:

@@ -81,10 +81,10 @@ class _Search:
         for position, word in enumerate(words):
             if position and words[position - 1] == "-m":
                 self._add_module(word, self.roots)
-            elif " " in word.strip():  # a line for `bash -c`
-                self.add_command(_split(word))
             elif (file := self._file(word, (self.cwd,))) is not None:
                 self._add(file)
+            elif " " in word.strip():  # a line for `bash -c`
+                self.add_command(_split(word))
 
     def _file(self, word: str, places: Iterable[Path]) -> Path | None:
         """Return the file of the program that a word names, alone or behind `--option=`."""
@@ -161,7 +161,7 @@ class _Search:
 
 def _split(line: str) -> list[str]:
     try:
-        return [word for word in shlex.split(line, comments=True) if " " not in word]
+        return shlex.split(line, comments=True)
     except ValueError:
         return SHELL_WORD.findall(line)
 

@@ -44,10 +44,11 @@ def _isolated(monkeypatch: pytest.MonkeyPatch, cache: Path, _home: Path) -> None
     """Nothing is read from or written to the user's own folders; no W&B key is found."""
     for name in [name for name in os.environ if name.startswith("WANDB_")]:
         monkeypatch.delenv(name)
+    added_to = ("AUDIOCLS_PATH", "AUDIOCLS_PATH_IMPLIED", "AUDIOCLS_TRUST")
     places = ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
     for name in ("NETRC", "AUDIOCLS_RUNS", "AUDIOCLS_DEVICE", *places):
         monkeypatch.delenv(name, raising=False)
-    for name in ("AUDIOCLS_PATH", "AUDIOCLS_TRUST"):  # a command may add to them
+    for name in added_to:
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("HOME", str(_home))
     monkeypatch.setenv("AUDIOCLS_CACHE", str(cache))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from audiocls.atomic import write_text
 from audiocls.errors import UsageError
 from audiocls.execution import devices, gpus
 from audiocls.execution.accelerators import available_devices
@@ -17,6 +18,7 @@ from audiocls.execution.device_claims import claimed
 from audiocls.execution.devices import gpu_of, kind_of, visible_devices, worker_environment
 from audiocls.execution.gpus import Gpu
 from audiocls.studies.options import LaunchOptions
+from audiocls.writers import host
 
 HOLD = """
 import time
@@ -209,3 +211,39 @@ def test_devices_that_cannot_be_meant_are_refused_by_plans_too(monkeypatch, name
 def test_blanks_between_devices_are_none_of_their_names(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     assert devices.slots("cuda:0, cuda:1", None) == ["cuda:0", "cuda:1"]
+
+
+NOTES = {
+    "empty": "",
+    "torn": "proc",
+    "of a process that has ended": "{host}-4194304-00000000\n/tmp/elsewhere",
+    "damaged": "\udcff\udcfe\n",
+}
+
+
+@pytest.mark.parametrize("note", NOTES.values(), ids=NOTES)
+def test_a_holder_whose_note_tells_nothing_is_another_launch(note, machine):
+    """It has just begun, and what an earlier holder that was killed has left is not its own."""
+    one = claimed("auto", 1)
+    [file] = machine.glob("audiocls-*/*.holder")
+    file.write_text(note.format(host=host()), errors="surrogateescape")
+    assert f": {file.stem} is held by another launch; to run 2" in claimed("auto", None).note
+    file.unlink()
+    assert f": {file.stem} is held by another launch; to run 2" in claimed("auto", None).note
+    one.release()
+
+
+def test_a_note_is_whole_whenever_it_is_read_and_goes_with_its_claim(machine, monkeypatch):
+    notes = machine / f"audiocls-{os.getuid()}"
+    seen = []
+
+    def look(file, text, **options):
+        seen.append(sorted(notes.glob("*.holder")))
+        write_text(file, text, **options)
+
+    monkeypatch.setattr("audiocls.execution.device_claims.write_text", look)
+    one = claimed("auto", 1)
+    assert seen == [[]]
+    assert [each.stem for each in notes.glob("*.holder")] == ["core-3"]
+    one.release()
+    assert not list(notes.glob("*.holder"))

@@ -11,7 +11,7 @@ from helpers.processes import held_elsewhere
 from helpers.records import search_record
 
 from audiocls.errors import MachineFault, UsageError
-from audiocls.store import Failure, TrialFolder
+from audiocls.store import Failure, StudyFolder, TrialFolder
 from audiocls.store import lease as leases
 from audiocls.store.lease import Lease, LeaseLost, holder_of, require_shareable
 
@@ -138,6 +138,16 @@ def test_a_lease_without_a_name_does_not_last(trial, monkeypatch):
     assert not mine.take()
     assert mine.take(timeout_s=3)
     mine.give_back()
+
+
+def test_a_plan_whose_holder_has_no_name_yet_is_held_by_another_process(tmp_path, monkeypatch):
+    monkeypatch.setattr("audiocls.store.study.PLANNING_S", 0.0)
+    (tmp_path / ".plan.lease").touch()
+    with (
+        pytest.raises(UsageError, match="held by another process for more than"),
+        StudyFolder(tmp_path).planning(),
+    ):
+        pass
 
 
 def test_deaths_without_a_further_epoch_are_counted_whoever_died(trial):

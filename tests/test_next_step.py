@@ -139,14 +139,30 @@ def test_a_question_that_was_asked_anew_is_not_asked_a_third_time():
     assert (step.kind, step.command) == ("see_new_study", "audiocls report dropout-2")
 
 
-def growing(max_pairs, folds=(1, 2, 3, 4, 5)):
+def test_a_step_that_launches_says_how_and_one_that_reads_or_retries_does_not():
+    around = replace(AROUND, how=" --wandb offline", options=" --runs r", later_study="a b")
+    ending = "--wandb offline --runs r"
+    comparison, (step,) = asked(0.0, missing=["base-0-3"], around=around)
+    assert step.command == f"{REQUEST.line()} {ending}"
+    failed = [(comparison.missing[0], "nan", "it is")]
+    _, (step,) = asked(0.0, missing=["base-0-3"], around=around, failures=failed)
+    assert step.command == f"audiocls sweep retry dropout --runs r && {REQUEST.line()} {ending}"
+    _, (step,) = asked(0.0, noise=0.3, around=around)
+    assert step.command == "audiocls report 'a b' --runs r"
+    _, (step,) = asked(0.0, noise=0.3, around=replace(around, later_study=""))
+    assert step.command.endswith(f" {ending}")
+    assert growing(20, around=around).command.endswith(f" {ending}")
+    assert growing(15, around=around).command.endswith(f" {ending}")
+
+
+def growing(max_pairs, folds=(1, 2, 3, 4, 5), around=AROUND):
     request = replace(REQUEST, is_until_decided=True, max_pairs=max_pairs)
     study, records, influences = recorded_study(0.0, noise=0.3, folds=folds)
     sizes = tuple(len(folds) * num for num in (1, 2, 3))
     looks = {"looks": sizes, "max_pairs": max_pairs}
     study = replace(study, request=request, command=request.line(), **looks)
     comparison = compare(study, records, influences=influences)
-    return next_steps(comparison, study, AROUND)[0]
+    return next_steps(comparison, study, around)[0]
 
 
 def test_a_growing_study_goes_on_or_gets_a_larger_limit():

@@ -64,7 +64,7 @@ def test_equals_are_on_the_front_together_and_the_cheapest_come_first():
     params, macs, time = fronts(compare(*priced(COSTS)))
     assert params.arms == ("base", "twin", "good")
     assert (macs.arms, macs.values) == ((), {})
-    assert not time.is_told_apart
+    assert not time.costs_differ
 
 
 def test_every_point_of_the_figure_can_be_named_those_on_the_front_first():
@@ -90,7 +90,7 @@ def test_a_trial_that_took_a_little_less_time_is_not_cheaper():
 
     for factor, front in ((0.97, ()), (0.9, ("dear", "good"))):
         *_, time = fronts(compare(study, timed(factor)))
-        assert time.is_told_apart == bool(front)
+        assert time.costs_differ == bool(front)
         assert not front or time.arms == front
 
 

@@ -8,16 +8,20 @@ from random import Random
 import pytest
 from helpers.recipes import DEFAULTS, make_ablation
 
+import audiocls
 from audiocls import yaml_file
 from audiocls.audio.datasets import Folder, SpeechCommands, Synthetic
 from audiocls.config import Config, resolve
 from audiocls.design import Ablation, Plan, arms_of, designs, plan, within_folds
 from audiocls.errors import ConfigError, UsageError
+from audiocls.execution import devices, gpus
+from audiocls.execution.gpus import Gpu
+from audiocls.render.document import Facts
+from audiocls.studies.options import EXECUTORS
 from audiocls.studies.request import ablation_request
 from audiocls.studies.resolve import (
     Resolved,
     configs_of,
-    identities_of,
     on_available_folds,
     study_of,
 )
@@ -108,14 +112,6 @@ def test_a_file_is_composed_once_and_its_arms_are_made_for_validation_and_plan_a
     assert len(chosen.arms) == 4
     assert len(made) == 2
     assert len(composed) <= 2  # the file and its recipe
-
-
-def test_of_arms_that_are_the_same_each_is_named_with_the_first():
-    configs = {name: {"model": "a"} for name in ("one", "two", "three")}
-    with pytest.raises(ConfigError) as refused:
-        identities_of(configs, dict.fromkeys(configs, "data"))
-    assert "'two' is the same as arm 'one'" in str(refused.value)
-    assert "'three' is the same as arm 'one'" in str(refused.value)
 
 
 def test_an_arm_is_named_after_what_it_changes_as_shortly_as_is_clear():
@@ -379,3 +375,42 @@ def test_a_metric_that_no_trial_measures_on_test_clips_is_refused_before_trainin
     told = faults(metric={"name": name})
     assert f"got {name!r}; allowed, on test clips alone: test/accuracy, " in told
     assert "'test/accuracy'?" in told
+
+
+ESTIMATE = "(estimated: its file says 2.5 s of a core for a trial)"
+ELSEWHERE = (
+    f"480 epochs; about 1 min 40 s of a core {ESTIMATE}; on {{}}: known once a trial has run"
+)
+COSTS = {
+    "local": ({}, f"480 epochs; about 50 s on the 2 cores of this machine {ESTIMATE}"),
+    "inline": (
+        {"executor": "inline"},
+        f"480 epochs; about 1 min 40 s on 1 core of this machine {ESTIMATE}",
+    ),
+    "wandb": (
+        {"executor": "wandb"},
+        f"480 epochs; about 50 s on the 2 cores of this machine {ESTIMATE}",
+    ),
+    "slurm": ({"executor": "slurm", "workers": 2}, ELSEWHERE.format("SLURM's tasks")),
+    "ray": ({"executor": "ray"}, ELSEWHERE.format("Ray's workers")),
+}
+
+
+def cost_of(**options) -> str:
+    """Return what a plan of `dropout` says of its cost."""
+    blocks = audiocls.plan("dropout", **options).report.document.blocks
+    return next(dict(block.items)["cost"] for block in blocks if isinstance(block, Facts))
+
+
+@pytest.mark.parametrize(("options", "said"), COSTS.values(), ids=COSTS)
+def test_a_cost_says_what_it_is_of_for_every_executor(options, said, monkeypatch):
+    monkeypatch.setattr(devices, "core_ids", lambda: [3, 5])
+    assert COSTS.keys() == set(EXECUTORS)
+    assert cost_of(**options) == said
+
+
+def test_a_cost_on_cores_is_none_of_the_gpus_that_a_launch_would_use(monkeypatch):
+    monkeypatch.setattr(gpus, "installed_gpus", lambda: (Gpu("0", "NVIDIA T4", "GPU-0"),))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert cost_of() == ELSEWHERE.format("cuda:0")
+    assert "cores of this machine" in cost_of(devices="cpu")

@@ -92,6 +92,21 @@ def test_a_program_is_the_files_that_its_command_names_and_what_they_import(proj
     assert found(project, *words) == names
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("python", "it's my plot.py", "--config=my conf.yaml"),
+        ("bash", "-c", "python \"it's my plot.py\" --x '1 2' 'my conf.yaml' | tee log"),
+        ("bash", "-c", "bash -c 'python it\\'\\''s\\ my\\ plot.py --config=my\\ conf.yaml'"),
+    ],
+)
+def test_a_program_may_have_a_name_with_spaces_and_quotes(project, words):
+    names = {"it's my plot.py", "my conf.yaml"}
+    for name in names:
+        (project / name).write_text("")
+    assert found(project, *words) == names
+
+
 def test_a_module_that_is_a_pipe_or_that_may_not_be_read_is_passed_over(project, monkeypatch):
     """Opening a pipe would wait for its other end."""
     (project / "secret.yaml").write_text("")

@@ -688,8 +688,22 @@ def test_a_study_that_was_submitted_is_resumed_by_submitting_it(slurm, tmp_path)
     stopped = invoke("sweep", "stop", "tiny")
     assert f"Resume with: {again} --wandb disabled" in stopped.out
     study = StudyFolder(tmp_path / "runs/tiny")
-    study.write_study(replace(study.study(), command="audiocls sweep launch tiny.yaml --seeds 0"))
-    assert launch_command(study) == "audiocls sweep launch tiny.yaml --seeds 0"
+    assert invoke("sweep", "launch", "tiny.yaml", "--max-hours", "0").code == 124
+    assert launch_command(study) == "audiocls sweep launch tiny.yaml --max-hours 0.0"
+
+
+def test_tasks_are_resumed_as_they_were_submitted(slurm, tmp_path, monkeypatch):
+    """Each task is a launch as well, and none of them may tell how the whole is launched."""
+    given = ("--workers", "2", "--slurm", "comment=it's mine", "--detach")
+    assert invoke(*LAUNCH, *given).code == 0
+    before = launch_command(StudyFolder(tmp_path / "runs/tiny"))
+    script = slurm.heard("script")
+    exported = next(line for line in script.splitlines() if "AUDIOCLS_SUBMITTED_WITH" in line)
+    value = shlex.split(exported.partition("=")[2])[0]
+    monkeypatch.setenv("AUDIOCLS_SUBMITTED_WITH", value)
+    assert invoke(*words_in(script), "--max-hours", "0").code == 124
+    after = launch_command(StudyFolder(tmp_path / "runs/tiny"))
+    assert after == f"{before} --runs {tmp_path}/runs" or after == before
 
 
 def test_a_submission_beside_another_is_told_of_and_one_with_other_settings_is_refused(slurm):
@@ -734,7 +748,7 @@ def test_the_log_of_a_task_is_shown_by_its_name(slurm, tmp_path):
 
 def test_what_slurm_ended_is_said_with_its_reason(tmp_path):
     submissions = Submissions(tmp_path)
-    submissions.keep("7", "#!/bin/bash\n", "audiocls sweep launch x")
+    submissions.keep("7", "#!/bin/bash\n")
     begins = "audiocls: task 7_0 on n1: begins, run 1, now\n"
     for number, said in enumerate(
         [

@@ -24,7 +24,7 @@ class Front:
     """The cost of each arm that can be placed."""
     left_out: tuple[str, ...]
     """Arms that have no value of this cost, or that may not be compared."""
-    is_told_apart: bool
+    costs_differ: bool
     """Whether any two arms differ in this cost by more than its tolerance."""
 
 
@@ -53,7 +53,7 @@ def _front(comparison: Comparison, name: str, field: str) -> Front:
         arms=tuple(arm for (_, _, arm), is_kept in zip(rows, kept, strict=True) if is_kept),
         values=values,
         left_out=tuple(result.arm for result in comparison.arms if result.arm not in values),
-        is_told_apart=len(set(costs)) > 1,
+        costs_differ=len(set(costs)) > 1,
     )
 
 
@@ -113,7 +113,7 @@ def _template(front: Front) -> str:
     )
     if len(front.values) == 1:
         return f"No front of {{}}: only {arms} can be placed."
-    if not front.is_told_apart:
+    if not front.costs_differ:
         return "No front of {}: the same in all arms."
     rest = f" Not placed: {unknown}." if unknown else ""
     return f"On the Pareto front of {{}}: {arms}.{rest}"

@@ -4,6 +4,7 @@ All that it needs is imported when workers have begun to import torch, which tak
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,11 +80,14 @@ def _run(
     batch: "SlurmOptions",
     display: Display,
 ) -> "Outcome":
+    from audiocls.studies.how_launched import how_launched
     from audiocls.studies.launch import Outcome
     from audiocls.studies.launch import launch as launch_study
     from audiocls.studies.prepare import prepare
     from audiocls.studies.slurm.submit import launch_on_slurm
 
+    how = how_launched(options, batch, launch_request.trial_hours)
+    launch_request = replace(launch_request, how=how)
     batch.check_has_effect(options.executor)
     if options.executor == "slurm":
         return launch_on_slurm(launch_request, options, batch, display)

@@ -23,7 +23,7 @@ from audiocls.render.build.plan import with_placement
 from audiocls.render.build.stored import Stored, planned, planned_search
 from audiocls.store import StudyFolder
 from audiocls.studies.packing import Packing, PackingRequest, SweepPacking
-from audiocls.studies.planning import search_facts
+from audiocls.studies.planning import search_facts, workplace_of
 from audiocls.studies.request import (
     AblationRequest,
     ablation_request,
@@ -113,7 +113,7 @@ def plan(
         return _plan(search, stored, folder, batch, workers, devices)
     request = ablation_request(name, recipe, assignments, *blocks)
     packing = packs.of_ablation(request) if packs else None
-    stored = _packed(planned(request, folder, effect), packing)
+    stored = _packed(planned(request, folder, effect, workplace_of(executor, devices)), packing)
     return _plan(request, stored, folder, batch, workers, devices)
 
 

@@ -8,15 +8,18 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from audiocls.errors import UsageError
+from audiocls.atomic import write_text
+from audiocls.errors import MachineFault, UsageError
 from audiocls.execution.accelerators import EXCLUSIVE
 from audiocls.execution.devices import Slots, claim_of, core_ids, grouped, kind_name, kind_of, slots
 from audiocls.formatting import plural
+from audiocls.writers import WRITER, has_ended, writer_name
 
 MOST_NAMED = 3
 """Devices of other launches that a note names."""
@@ -34,6 +37,7 @@ class ClaimedSlots:
     def release(self) -> None:
         """Leave the devices to other launches."""
         for lock in self.locks:
+            _note_of(lock).unlink(missing_ok=True)
             lock.release()
         self.locks.clear()
 
@@ -94,7 +98,7 @@ def _of_one_kind(free: Slots, locks: list[FileLock]) -> Slots:
     kept = [name for name in free if counts and kind_of(name) == counts.most_common(1)[0][0]]
     for name, lock in list(zip(free, locks, strict=False)):
         if name not in kept:
-            lock.release()
+            ClaimedSlots([], [lock]).release()
             locks.remove(lock)
     return kept
 
@@ -111,7 +115,7 @@ def _free(names: Iterable[str], most: int) -> Iterable[FileLock]:
             lock.acquire(timeout=0)
         except (Timeout, OSError):
             continue
-        _note(folder / f"{name}.holder")
+        _note(_note_of(lock))
         most -= 1
         yield lock
 
@@ -126,17 +130,24 @@ def _folder() -> Path | None:
         return None
 
 
+def _note_of(lock: FileLock) -> Path:
+    """Return the file that says who holds a lock."""
+    return Path(lock.lock_file).with_suffix(".holder")
+
+
 def _note(file: Path) -> None:
-    try:
-        file.write_text(f"process {os.getpid()} in {Path.cwd()}", encoding="utf-8")
-    except OSError:
-        return
+    """Write who holds a device: for people, so that a launch goes on where that cannot be done."""
+    with suppress(OSError, MachineFault):
+        write_text(file, f"{writer_name()}\n{Path.cwd()}")
 
 
 def _holder(name: str) -> str:
-    folder = _folder()
-    try:
-        holder = (folder / f"{name}.holder").read_text(encoding="utf-8") if folder else "unknown"
-    except OSError:
-        holder = "unknown"
-    return f"{name} is held by {holder}"
+    """Return who holds a device; one that has just begun has not said so yet."""
+    folder, note = _folder(), ""
+    with suppress(OSError):
+        note = (folder / f"{name}.holder").read_text("utf-8", "replace") if folder else ""
+    writer, _, place = note.partition("\n")
+    match = WRITER.fullmatch(writer)
+    if match is None or has_ended(writer):
+        return f"{name} is held by another launch"
+    return f"{name} is held by process {match['pid']} in {place}"

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from audiocls.formatting import with_runs
 from audiocls.live.answer import Answer, answer
 from audiocls.live.behind import Behind
 from audiocls.live.results import ENDED, Results
 from audiocls.store import Cell, Proposal, State, Study, StudyFolder, count_states
 from audiocls.store.glance import Glance
+from audiocls.studies.how_launched import relaunch_line
 from audiocls.studies.labels import labelled, labels_of
 from audiocls.studies.remaining import Underway, seconds_left, seconds_spent, underway
 from audiocls.studies.status import (
@@ -94,7 +94,8 @@ class View:
     @property
     def launching(self) -> str:
         """The command that launches it again."""
-        return with_runs(self.study.command, self.status.folder.path.parent)
+        folder, num_trials = self.status.folder, len(self.status.cells)
+        return relaunch_line(self.study, folder.path.parent, num_trials)
 
     @property
     def resuming(self) -> str:

@@ -17,6 +17,8 @@ from audiocls.errors import ConfigError
 
 PLACES = "AUDIOCLS_PATH"
 """Environment variable of folders with modules; workers inherit it."""
+IMPLIED = "AUDIOCLS_PATH_IMPLIED"
+"""Those of them that nobody named: who names the files that lie there need not name them."""
 INSTALLED = ("site-packages", "dist-packages")
 
 
@@ -34,17 +36,35 @@ class ModuleSource:
         return any(part in INSTALLED for part in self.file.parts)
 
 
-def add_places(folders: Sequence[Path]) -> None:
-    """Look for modules in these folders too, here and in the workers that this process starts."""
-    known = [each for each in os.environ.get(PLACES, "").split(os.pathsep) if each]
+def add_places(folders: Sequence[Path], beside_files: bool = False) -> None:
+    """Look for modules in these folders too, here and in the workers that this process starts.
+
+    Args:
+        beside_files: whether nobody named the folders, and files that were named lie in them.
+    """
     new = [str(folder.resolve()) for folder in folders]
-    os.environ[PLACES] = os.pathsep.join(dict.fromkeys([*known, *new]))
+    implied = [each for each in _listed(IMPLIED) if beside_files or each not in new]
+    added = [each for each in new if beside_files and each not in _listed(PLACES)]
+    _list(PLACES, [*_listed(PLACES), *new])
+    _list(IMPLIED, [*implied, *added])
+
+
+def named_places() -> list[str]:
+    """Return the folders that `--path` or the environment names."""
+    return [each for each in _listed(PLACES) if each not in _listed(IMPLIED)]
+
+
+def _listed(variable: str) -> list[str]:
+    return [each for each in os.environ.get(variable, "").split(os.pathsep) if each]
+
+
+def _list(variable: str, folders: Sequence[str]) -> None:
+    os.environ[variable] = os.pathsep.join(dict.fromkeys(folders))
 
 
 def own_places() -> list[str]:
     """Return the folders of the user's own modules: the working directory first."""
-    named = [each for each in os.environ.get(PLACES, "").split(os.pathsep) if each]
-    return list(dict.fromkeys([str(Path.cwd()), *named]))
+    return list(dict.fromkeys([str(Path.cwd()), *_listed(PLACES)]))
 
 
 def find(module: str) -> ModuleSource:

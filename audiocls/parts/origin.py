@@ -85,7 +85,8 @@ def is_trusted_encoder(repository: str) -> bool:
 
 def trusted_packages() -> list[str]:
     """Return the packages in `AUDIOCLS_TRUST`, and the repositories of encoders."""
-    return [word.strip() for word in os.environ.get(TRUST, "").split(",") if word.strip()]
+    words = (word.strip() for word in os.environ.get(TRUST, "").split(","))
+    return list(dict.fromkeys(filter(None, words)))
 
 
 def trust(packages: Iterable[str], environment: MutableMapping[str, str] | None = None) -> None:

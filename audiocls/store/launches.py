@@ -77,7 +77,7 @@ class Launches:
     def stop_token(self) -> str:
         """Return the last request to stop; a launch obeys one that was not there when it began."""
         try:
-            return (self.study / ".stop").read_text(encoding="utf-8")
+            return (self.study / ".stop").read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
             return ""
 

@@ -130,6 +130,11 @@ def holder_of(file: Path) -> Holder | None:
     return Holder(owner.hostname, owner.pid)
 
 
+def named_holder_of(file: Path) -> str:
+    """Return who holds a lease, for people: one that has just taken it has no name in it yet."""
+    return str(holder_of(file) or "another process")
+
+
 def require_token(file: Path, token: str) -> None:
     """Raise `LeaseLost` unless the hold with this token is the present one."""
     for wait_s in REREAD_AFTER_S:

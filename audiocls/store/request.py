@@ -38,6 +38,10 @@ class Request:
     arms: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     """Further options, such as `--metric`, with their values."""
+    how: tuple[str, ...] = ()
+    """Options of a launch that decide no trial, word by word: where it ran, how it was tracked."""
+    most_trials: int | None = None
+    """To which the launch of a search was to bring it (`--count`)."""
 
     def words(self) -> list[str]:
         """Return the command line that repeats the request, word by word."""
@@ -56,16 +60,27 @@ class Request:
         """Return the command line that repeats the request, quoted for a shell."""
         return shlex.join(self.words())
 
+    def how_words(self, num_trials: int = 0) -> list[str]:
+        """Return the options that a launch is resumed with, beside those in `words`.
+
+        Args:
+            num_trials: that a search has by now.
+        """
+        left = None if self.most_trials is None else max(0, self.most_trials - num_trials)
+        return [*self.how, *_option("count", left)]
+
     def to_mapping(self) -> dict[str, Any]:
         """Return plain values, without those that are at their defaults."""
         plain = {item.name: getattr(self, item.name) for item in fields(self)}
         plain |= {"assignments": list(self.assignments), "options": dict(self.options)}
+        plain["how"] = list(self.how)
         return {name: value for name, value in plain.items() if not _is_default(name, value)}
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "Request":
         """Rebuild a request; an unknown key raises `TypeError`."""
-        return cls(**{**mapping, "assignments": tuple(mapping.get("assignments", ()))})
+        texts = {name: tuple(mapping.get(name, ())) for name in ("assignments", "how")}
+        return cls(**{**mapping, **texts})
 
 
 def _option(name: str, value: object) -> list[str]:

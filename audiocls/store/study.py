@@ -15,7 +15,7 @@ from audiocls.errors import UsageError, did_you_mean
 from audiocls.machine import writing
 from audiocls.store.content import study_in
 from audiocls.store.launches import Launches
-from audiocls.store.lease import Lease, held, holder_of
+from audiocls.store.lease import Lease, held, named_holder_of
 from audiocls.store.proposals import Proposal
 from audiocls.store.record import Cell, Failure, Record, Study
 from audiocls.store.request import Kind
@@ -194,7 +194,7 @@ class StudyFolder:
         with held(Lease(file), PLANNING_S) as is_mine:
             if not is_mine:
                 raise UsageError(
-                    f"{file}: held by {holder_of(file)} for more than {PLANNING_S:.0f} s"
+                    f"{file}: held by {named_holder_of(file)} for more than {PLANNING_S:.0f} s"
                 )
             yield
 

@@ -1,8 +1,7 @@
 """`Submissions`: the job arrays that were submitted for a study.
 
-`slurm/` in its folder has the script of each as `<job>.sh`, the command that submitted it as
-`<job>.command` and the log of each task as `<job>_<number>.log`. Which of them have ended is known
-to the scheduler alone.
+`slurm/` in its folder has the script of each as `<job>.sh` and the log of each task as
+`<job>_<number>.log`. Which of them have ended is known to the scheduler alone.
 """
 
 import re
@@ -59,16 +58,9 @@ class Submissions:
         """Where scripts and logs lie."""
         return self.study / "slurm"
 
-    def keep(self, job: str, script: str, command: str) -> None:
-        """Keep the script of a job that was submitted, and the command that submitted it."""
-        write_text(self.folder / f"{job}.command", command)
+    def keep(self, job: str, script: str) -> None:
+        """Keep the script of a job that was submitted."""
         write_text(self.folder / f"{job}.sh", script)
-
-    def command(self) -> str:
-        """Return the command that submitted the latest job; empty where it is not known."""
-        with suppress(IndexError, OSError):
-            return (self.folder / f"{self.jobs()[-1]}.command").read_text(encoding="utf-8")
-        return ""
 
     def jobs(self) -> list[str]:
         """Return the ids of all jobs, the latest last."""

@@ -1,6 +1,7 @@
 """Ablations and single trials: from a request to a study that can be launched."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from audiocls.store import Cell, Provenance, Request, Study, StudyFolder
 from audiocls.store.data_roots import remember_roots
 from audiocls.store.reuse import paired_study
 from audiocls.studies.growth import next_look_fn, with_first_look
+from audiocls.studies.how_launched import how_launched
 from audiocls.studies.launch import Outcome, Prepared, launch
 from audiocls.studies.options import (
     Display,
@@ -257,4 +259,7 @@ def run_trial(trial: Resolved | ProgramStudy, options: LaunchOptions, display: D
         display.note(text)
     folder = StudyFolder(options.runs / trial.study.name)
     folder.trial(trial.study.cells[0].id).reset_failure()
-    return launch(prepare_ablation(trial, options, display), display)
+    assert trial.study.request is not None, "it is of one"
+    request = replace(trial.study.request, how=how_launched(options))
+    launched = replace(trial, study=replace(trial.study, request=request))
+    return launch(prepare_ablation(launched, options, display), display)

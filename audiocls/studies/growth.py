@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from audiocls.errors import UsageError
-from audiocls.formatting import with_runs
 from audiocls.store import Study, StudyFolder, extended, is_same_question
+from audiocls.studies.how_launched import relaunch_line
 from audiocls.studies.program_ablation import ProgramStudy
 from audiocls.studies.resolve import Resolved
 from audiocls.studies.sources.sequential import NextLook
@@ -78,7 +78,7 @@ def check_can_extend(before: Study, now: Study, runs: Path | None = None) -> Non
     """Raise `UsageError` if the new plan does not continue the study's interim analyses."""
     if not is_same_question(before, now):
         return
-    resume = with_runs(before.command, runs)
+    resume = relaunch_line(before, runs)
     if before.looks and not now.looks and not _places(now) <= _places(before):
         raise UsageError(
             f"study {before.name!r} grows by itself until it is decided, and by nothing else: "

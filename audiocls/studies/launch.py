@@ -14,7 +14,6 @@ from audiocls.errors import MachineFault, UsageError
 from audiocls.execution.blocks import Blocks
 from audiocls.execution.executors import Executor
 from audiocls.execution.scheduler import UNLIMITED, Launch, Limits, StoppedBy
-from audiocls.formatting import with_runs
 from audiocls.stop_signals import stop_on_signal
 from audiocls.store import (
     Choice,
@@ -28,6 +27,7 @@ from audiocls.store import (
 from audiocls.store.proposals import BUILT_IN
 from audiocls.store.submissions import Submission
 from audiocls.studies.growth import check_can_extend
+from audiocls.studies.how_launched import relaunch_line
 from audiocls.studies.joining import Membership, joining
 from audiocls.studies.options import Display, OpenExecutor
 from audiocls.studies.sources import StudySource
@@ -234,7 +234,8 @@ def check_same_trials(before: Study, study: Study, runs: Path) -> None:
 
 def _as_another(study: Study, runs: Path) -> str:
     assert study.request is not None
-    return with_runs(replace(study.request, study=f"{study.name}-2").line(), runs)
+    request = replace(study.request, study=f"{study.name}-2")
+    return relaunch_line(replace(study, command=request.line(), request=request), runs)
 
 
 def _is_elsewhere(before: SearchPlan, now: SearchPlan) -> bool:

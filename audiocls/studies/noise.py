@@ -10,6 +10,7 @@ from audiocls.formatting import plural
 from audiocls.store import StudyFolder
 from audiocls.store.reuse import noise_study
 from audiocls.studies.ablation import prepare_ablation, resolved
+from audiocls.studies.how_launched import how_launched
 from audiocls.studies.launch import Outcome, launch
 from audiocls.studies.launch_summary import summary_of
 from audiocls.studies.noise_estimate import measured_noise, write_noise
@@ -32,7 +33,7 @@ class MeasuredNoise:
 
 def run_noise(request: AblationRequest, options: LaunchOptions, display: Display) -> MeasuredNoise:
     """Train the baseline of an ablation on its seeds and folds, and measure how much it varies."""
-    baseline = baseline_alone(request)
+    baseline = baseline_alone(replace(request, how=how_launched(options)))
     for text in baseline.notes:
         display.note(text)
     outcome = launch(prepare_ablation(baseline, options, display), display)

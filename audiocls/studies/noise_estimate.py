@@ -12,6 +12,7 @@ from audiocls.atomic import write_text
 from audiocls.config import Config, digest, resolve
 from audiocls.design import Plan
 from audiocls.errors import ConfigError, DataError
+from audiocls.formatting import command_line
 from audiocls.parts import KEPT
 from audiocls.store import Damaged, Record, Study, StudyFolder
 from audiocls.store.reuse import noise_study
@@ -42,7 +43,8 @@ def read_noise(runs: Path, ablation: str) -> Noise | None:
     Raises `Damaged`, for a file of another version as well.
     """
     file = _noise_file(StudyFolder(runs / noise_study(ablation)))
-    advice = f"measure it again, which trains nothing twice: audiocls noise {ablation}"
+    again = command_line("noise", ablation, runs=runs)
+    advice = f"measure it again, which trains nothing twice: {again}"
     return read(file, lambda content: Noise.from_mapping(unsealed(content)), advice)
 
 

@@ -1,7 +1,7 @@
 """`--executor ray`: what its options mean, without Ray where it is not asked for."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,17 +24,25 @@ class RayOptions:
     cpus_per_worker: float | None = None
     gpus_per_worker: float | None = None
 
+    def words(self) -> Iterator[str]:
+        """Yield the options that say this."""
+        for option, value in self._given().items():
+            yield from (option, str(value))
+
     def require_none(self) -> None:
         """Raise `UsageError` if something was said here, for another executor."""
-        given = {
+        for option in self._given():
+            raise UsageError(
+                f"{option} has no effect here: it belongs to --executor ray; leave it out"
+            )
+
+    def _given(self) -> dict[str, str | float]:
+        options = {
             "--ray-address": self.address,
             "--cpus-per-worker": self.cpus_per_worker,
             "--gpus-per-worker": self.gpus_per_worker,
         }
-        for option in (name for name, value in given.items() if value is not None):
-            raise UsageError(
-                f"{option} has no effect here: it belongs to --executor ray; leave it out"
-            )
+        return {option: value for option, value in options.items() if value is not None}
 
 
 NO_RAY = RayOptions()

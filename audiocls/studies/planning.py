@@ -1,7 +1,7 @@
 """What a plan says before anything runs: its facts as plain values, and what it could show."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from audiocls.audio.datasets import DataSet
 from audiocls.config import Config
 from audiocls.design import Plan
 from audiocls.execution.content import unchecked_budgets
+from audiocls.execution.devices import num_cores, slots
 from audiocls.search import TrialResult, grid_size, propose
 from audiocls.studies.noise_estimate import noise_estimate, program_noise, recordings_of
 from audiocls.studies.preparation import Preparation, preparation_of
@@ -23,6 +24,28 @@ from audiocls.studies.tuning import TuningPlan, tuning_plan
 
 NUM_SHOWN = 3
 """Proposals of a sweep that its plan shows."""
+ELSEWHERE = {"slurm": "SLURM's tasks", "ray": "Ray's workers"}
+"""Executor → what trains, where that is another machine."""
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where the trials of a plan would be trained, as far as it tells how long that takes."""
+
+    num_cores: int | None
+    """Of this machine: each trains one trial at a time. None where others train."""
+    others: str = ""
+    """What trains then, such as `SLURM's tasks`."""
+
+
+def workplace_of(executor: str, devices: str) -> Workplace:
+    """Return where an executor would train; raises `UsageError` for devices that are not here."""
+    if executor in ELSEWHERE:
+        return Workplace(None, ELSEWHERE[executor])
+    names = dict.fromkeys(slots(devices, None))
+    if list(names) != ["cpu"]:
+        return Workplace(None, ", ".join(names))
+    return Workplace(1 if executor == "inline" else num_cores())
 
 
 def plan_facts(

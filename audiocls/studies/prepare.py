@@ -41,6 +41,8 @@ class LaunchRequest:
     is_until_decided: bool = False
     max_pairs: int | None = None
     effect: float | None = None
+    how: tuple[str, ...] = ()
+    """Options that decide no trial, word by word."""
 
     def read(self) -> AblationRequest | SweepRequest:
         """Return what is named, read; raises `UsageError` for options without effect."""
@@ -81,6 +83,7 @@ class LaunchRequest:
     def _read_sweep(self) -> SweepRequest:
         limits = {"max_new": self.count, "timeout_s": self._timeout_s}
         request = sweep_request(self.name, self.assignments, self.study, self.recipe, **limits)
+        request = replace(request, how=self.how)
         if request.native is not None:
             given = {"--trial-hours": self.trial_hours}
             check_without_effect(given, "its trials are our own; set train.epochs")
@@ -100,6 +103,7 @@ class LaunchRequest:
             is_until_decided=self.is_until_decided,
             max_pairs=self.max_pairs,
             effect=self.effect,
+            how=self.how,
         )
 
 

@@ -20,6 +20,7 @@ from audiocls.search.command import DEFAULT_COMMAND, HANDS_ON
 from audiocls.store import Cell, Request, Study, StudyFolder
 from audiocls.studies.command_trials import plain
 from audiocls.studies.resolve import check_factors_are_free, secondary_of
+from audiocls.studies.same_arms import check_arms_differ
 
 MOST_SHOWN = 5
 """Scripts that an error names."""
@@ -114,7 +115,7 @@ def program_study(
     identities = {
         arm: _identity(ablation, code, {**shared, **changes}) for arm, changes in plan.arms.items()
     }
-    _check_twins(identities)
+    check_arms_differ(plan, identities)
     command = request.line() if request else ""
     whole = replace(_study_of(plan, code, identities), name=name, overrides=shared)
     study = replace(whole, command=command, request=request)
@@ -252,16 +253,3 @@ def digest_of(*parts: Any) -> str:
     """Return 12 hex digits over plain values; `1` equals `1.0`, as in W&B."""
     canonical = json.dumps([plain(part) for part in parts], sort_keys=True, default=str)
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
-
-
-def _check_twins(identities: Mapping[str, str]) -> None:
-    """Raise `ConfigError` for arms whose trials would be the same commands."""
-    first: dict[str, str] = {}
-    twins = [
-        f"arm {arm!r} is the same as arm {first[identity]!r}: both set the same values. Remove "
-        "one, or change a value"
-        for arm, identity in identities.items()
-        if first.setdefault(identity, arm) != arm
-    ]
-    if twins:
-        raise ConfigError("arms", twins)

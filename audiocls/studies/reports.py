@@ -1,7 +1,6 @@
 """What is read from a study's folder for its analysis: records, predictions, trials."""
 
 import re
-import shlex
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -23,10 +22,11 @@ from audiocls.analysis.pairing import RecordGrid, usable
 from audiocls.analysis.ranking import Ranked, Ranking, in_order, settings_of
 from audiocls.analysis.results import Failed
 from audiocls.analysis.unfinished import SoFar, due_part, of_pairs_so_far, withheld
+from audiocls.formatting import with_runs
 from audiocls.search import Alike, Ended, Sweep, alike
 from audiocls.store import Failure, Proposal, Record, Study, StudyFolder, is_same_question
+from audiocls.studies.how_launched import how_text
 from audiocls.studies.labels import labelled, labels_of
-from audiocls.studies.options import RUNS
 from audiocls.studies.predictions import read_influences, read_scored
 from audiocls.studies.sources.search import tried_of
 from audiocls.studies.status import sweep_of
@@ -220,11 +220,11 @@ def surroundings_of(folder: StudyFolder, study: Study) -> Surroundings:
     later = _later(folder, study)
     names = [study.name, *(each.name for each in later)]
     seeds = [seed for each in (study, *later) for seed in each.seeds]
-    runs = folder.path.parent
     return Surroundings(
         name=_next_name(folder, names[-1]),
         first_seed=max(seeds, default=-1) + 1,
-        options="" if runs == RUNS else f" --runs {shlex.quote(str(runs))}",
+        options=with_runs("", folder.path.parent),
+        how=how_text(study),
         later_study=later[-1].name if later else "",
     )
 

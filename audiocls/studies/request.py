@@ -48,6 +48,8 @@ class AblationRequest:
     """What is odd about the file, and allowed."""
     origin: Origin = OWN_FILES
     """Who named its parts."""
+    how: tuple[str, ...] = ()
+    """Options of the launch that decide no trial, word by word."""
 
     @property
     def study_name(self) -> str:
@@ -73,6 +75,7 @@ class AblationRequest:
             self.seeds,
             self.folds,
             self.arms,
+            how=self.how,
         )
 
     def noise_command(self) -> str:

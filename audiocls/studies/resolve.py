@@ -25,6 +25,7 @@ from audiocls.parts import OWN_FILES, Origin, has_own_parts
 from audiocls.store import Cell, Objective, Request, Study, StudyFolder
 from audiocls.studies.budget import runnable
 from audiocls.studies.runnable import Configs, notes_on_data, tables_of
+from audiocls.studies.same_arms import check_arms_differ, check_configs_differ
 
 MOST_KEPT = 10_000
 """Clips of a data set whose table outlives its plan, some megabytes."""
@@ -94,6 +95,7 @@ def configs_of(
     check_factors_are_free(plan, overrides)
     _check_equally_long(plan, configs)
     check_no_inactive_factors(plan.ablation.name, configs)
+    check_configs_differ(plan, configs)
     return configs
 
 
@@ -158,7 +160,7 @@ def study_of(
         factors=plan.factors,
         secondary=secondary_of(ablation),
         cells=_cells(plan, identified, fingerprints, parts),
-        identities=identities_of(identified, fingerprints, parts),
+        identities=_distinct_identities(plan, identified, fingerprints, parts),
         num_folds=configs[plan.baseline].data.num_folds,
         **ablation.judgement(),
         overrides={**ablation.base(), **overrides},
@@ -228,21 +230,21 @@ Identified = Mapping[str, Mapping[str, Any]]
 def identities_of(
     configs: Identified, fingerprints: Mapping[str, str], parts: SharedParts | None = None
 ) -> dict[str, str]:
-    """Return what identifies each arm; raises `ConfigError` if two are the same."""
+    """Return what identifies each arm."""
     parts = parts or SharedParts()
-    identities: dict[str, str] = {}
-    first: dict[str, str] = {}
-    twins: list[str] = []
-    for arm, config in configs.items():
-        (identity,) = parts.trial_ids(config, fingerprints[arm], [{"seed": None, "fold": None}])
-        if (other := first.setdefault(identity, arm)) != arm:
-            twins.append(
-                f"arm {arm!r} is the same as arm {other!r}: what it sets is what the recipe has "
-                "already. Remove it, or change its value"
-            )
-        identities[arm] = identity
-    if twins:
-        raise ConfigError("arms", twins)
+    without_block: list[dict[str, int | None]] = [{"seed": None, "fold": None}]
+    return {
+        arm: parts.trial_ids(config, fingerprints[arm], without_block)[0]
+        for arm, config in configs.items()
+    }
+
+
+def _distinct_identities(
+    plan: Plan, configs: Identified, fingerprints: Mapping[str, str], parts: SharedParts
+) -> dict[str, str]:
+    """Return what identifies each arm; raises `ConfigError` if two are the same."""
+    identities = identities_of(configs, fingerprints, parts)
+    check_arms_differ(plan, identities)
     return identities
 
 

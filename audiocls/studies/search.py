@@ -31,7 +31,7 @@ def prepare_search(request: SweepRequest, options: LaunchOptions, display: Displ
     trials = trials_of(request, folder, replace(tracking, project=project, entity=sweep.entity))
     if isinstance(trials, NativeTrials):
         return _prepare_native(request, trials, options, display)
-    study = request.to_study(code=trials.code.digest)
+    study = _counted(request, request.to_study(code=trials.code.digest), folder)
     _check_folder(folder, study)
     for text in program_notes(request, folder, study, trials):
         display.note(text)
@@ -55,10 +55,19 @@ def _prepare_native(
     notes = tuple(trials.examine(request.sweep))
     for text in (*notes, *options.idle_accelerators()):
         display.note(text)
-    folder, study = trials.folder, replace(request.to_study(), notes=notes)
+    folder = trials.folder
+    study = _counted(request, replace(request.to_study(), notes=notes), folder)
     workers = options.open_workers(folder.path / "workers.log", display.note)
     _check_folder(folder, study)
     return Prepared(folder, study, _opener(request, trials), workers, options.limits())
+
+
+def _counted(request: SweepRequest, study: Study, folder: StudyFolder) -> Study:
+    """Return the study with the trials that it will have had once this launch has ended."""
+    if request.max_new is None or study.request is None or study.search is None:
+        return study
+    known = sum(each.code == study.search.code for each in folder.all_proposals())
+    return replace(study, request=replace(study.request, most_trials=known + request.max_new))
 
 
 def _check_folder(folder: StudyFolder, study: Study) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from audiocls.errors import UsageError
 from audiocls.execution.slurm.commands import QueuedTask
-from audiocls.formatting import command_line, join_names, plural, with_runs
+from audiocls.formatting import command_line, join_names, plural
 from audiocls.search import Sweep, fixed_keys, load_sweep
 from audiocls.store import Cell, Damaged, Failure, Proposal, State, Study, StudyFolder, tuning_path
 from audiocls.store.launches import LaunchInfo
 from audiocls.store.submissions import Submissions
+from audiocls.studies.how_launched import relaunch_line
 from audiocls.studies.labels import labels_of, names_of, words_of
 from audiocls.studies.named_studies import find_study
 from audiocls.studies.native_trials import label_of
@@ -218,16 +219,10 @@ def _of_arms(folder: StudyFolder, arms: str | None) -> Sequence[Cell | Proposal]
 
 
 def launch_command(folder: StudyFolder) -> str:
-    """Return the command that launches a study again where it lies.
-
-    One that was submitted last is submitted again: a login node is no place to train on.
-    """
-    command = folder.study().command
-    for each in (folder, StudyFolder(tuning_path(folder.path))):
-        submitted = Submissions(each.path).command()
-        if submitted.startswith(f"{command} --executor "):
-            return with_runs(submitted, folder.path.parent)
-    return with_runs(command, folder.path.parent)
+    """Return the command that goes on with the last launch of a study, where it lies."""
+    study = folder.study()
+    num_trials = len(folder.proposals()) if study.kind == "search" else 0
+    return relaunch_line(study, folder.path.parent, num_trials)
 
 
 @dataclass(frozen=True)

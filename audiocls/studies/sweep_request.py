@@ -46,6 +46,8 @@ class SweepRequest:
     """What is odd about the file, and allowed."""
     origin: Origin = OWN_FILES
     """Who named its parts."""
+    how: tuple[str, ...] = ()
+    """Options of the launch that decide no trial, word by word."""
 
     @property
     def study_name(self) -> str:
@@ -87,6 +89,7 @@ class SweepRequest:
             self.study,
             recipe=self.recipe,
             assignments=self.assignments,
+            how=self.how,
         )
 
     @property

@@ -2,11 +2,14 @@
 
 import shlex
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from audiocls.errors import MachineFault
 from audiocls.execution.scheduler import Launch
+from audiocls.formatting import with_runs
+from audiocls.parts.names import parse
 from audiocls.stop_signals import stop_on_signal
+from audiocls.studies.how_launched import own_part_words
 from audiocls.studies.options import Display, LaunchOptions
 from audiocls.tracking.sweep_server import SweepPath
 from audiocls.wandb_remote.agent import DEFAULT_RETRIES, Agent, RetryPolicy, RunQuota
@@ -45,9 +48,40 @@ def serve(
         scheduler = Launch(source, watch)
         scheduler.drive(trials.executor(slots), stop)
     ending = source.ending(scheduler.stopped_by is not None)
-    again = shlex.join(["audiocls", "sweep", "agent", str(path)])
     if scheduler.fault:
         ending = Ending(f"stopped by this machine: {scheduler.fault}", MachineFault.exit_code)
     counts = f"{scheduler.num_done} trained, {scheduler.num_failed} failed"
-    hint = f". Resume with: {again}" if ending.exit_code else ""
+    left = None if count is None else count - scheduler.num_done - scheduler.num_failed
+    words = (*again_words(path, options, most_failures, study, known), *_count(left))
+    again = with_runs(shlex.join(words), options.runs)
+    hint = f". Resume with: {again}" if ending.exit_code and left != 0 else ""
     return Ending(f"{counts}; {ending.sentence}{hint}", ending.exit_code)
+
+
+def again_words(
+    path: SweepPath,
+    options: LaunchOptions,
+    most_failures: int,
+    study: str | None,
+    known: Collection[str],
+) -> Iterator[str]:
+    """Yield the command line that serves the sweep again, but for the trials that are left.
+
+    The files that named own parts are not read then, so that it has to trust their modules.
+    """
+    yield from ("audiocls", "sweep", "agent", str(path))
+    if study is not None:
+        yield from ("--study", study)
+    if options.devices != "auto":
+        yield from ("--devices", options.devices)
+    if options.workers is not None:
+        yield from ("--workers", str(options.workers))
+    if most_failures != MOST_FAILURES:
+        yield from ("--max-failures", str(most_failures))
+    for module in sorted({parse(name)[0] for name in known}):
+        yield from ("--trust", module)
+    yield from own_part_words()
+
+
+def _count(left: int | None) -> tuple[str, ...]:
+    return () if left is None else ("--count", str(left))

@@ -14,7 +14,7 @@ from typing import Any
 from audiocls.design.register import PROJECT
 from audiocls.errors import UsageError
 from audiocls.store import StudyFolder
-from audiocls.store.lease import Lease, held, holder_of
+from audiocls.store.lease import Lease, held, named_holder_of
 from audiocls.tracking import trial_of
 from audiocls.tracking.project import ProjectRef
 from audiocls.tracking.sweep_server import ServerUnavailable, SweepPath
@@ -115,7 +115,7 @@ def _locked(folder: StudyFolder) -> Iterator[None]:
     file = folder.path / ".sync.lease"
     with held(Lease(file), timeout_s=1) as is_mine:
         if not is_mine:
-            raise UsageError(f"study {folder.name} is being synced by {holder_of(file)}")
+            raise UsageError(f"study {folder.name} is being synced by {named_holder_of(file)}")
         yield
 
 

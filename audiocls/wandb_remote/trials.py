@@ -179,7 +179,7 @@ def _request(sweep: ServerSweep, native: NativeCommand | None, study: str | None
 
 
 def _study_of(request: SweepRequest, path: SweepPath) -> Study:
-    return request.to_study(Request("sweep agent", str(path)))
+    return request.to_study(Request("sweep agent", str(path), request.study))
 
 
 def _tracking(sweep: ServerSweep, run_id: str = "") -> TrackingConfig:

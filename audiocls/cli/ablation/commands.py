@@ -1,5 +1,6 @@
 """`audiocls ablation list | show | new | register`: questions, written down before they are run."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -84,4 +85,5 @@ def register(
             show_pushed(each.pushed)
         else:
             launch = command_line("sweep", "launch", each.source)
-            console.say(f"{each.file}  ({launch}, or: wandb sweep {each.file})")
+            theirs = shlex.join(["wandb", "sweep", str(each.file)])
+            console.say(f"{each.file}  ({launch}, or: {theirs})")

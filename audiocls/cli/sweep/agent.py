@@ -27,6 +27,7 @@ def agent(
     ] = 3,
     study: o.StudyNameOption = None,
     trusted: o.TrustOption = None,
+    places: o.PathOption = None,
 ) -> None:
     """Run what a W&B sweep orders until it has no more: one agent per GPU, or per core."""
     ending = audiocls.agent(

@@ -24,7 +24,7 @@ RetriesOption = Annotated[
     int, typer.Option("--retries", min=0, help="Retry a failed trial up to N times.")
 ]
 CountOption = Annotated[
-    int | None, typer.Option("--count", min=1, help="Sweeps: at most N new trials.")
+    int | None, typer.Option("--count", min=0, help="Sweeps: at most N new trials.")
 ]
 TrialHoursOption = Annotated[
     float | None,

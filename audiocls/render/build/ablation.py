@@ -238,7 +238,7 @@ def _front(comparison: Comparison) -> Iterator[Block]:
         "and the verdicts above say whether they differ.",
         Depth.PAGE,
     )
-    is_drawn = any(front.is_told_apart for front in pareto.fronts(comparison))
+    is_drawn = any(front.costs_differ for front in pareto.fronts(comparison))
     blocks: tuple[Block, ...] = (*([figure] if is_drawn else []), *map(Text, sentences), note)
     yield Section(f"{comparison.metric} against cost", blocks, heading=Depth.PAGE)
 

@@ -10,18 +10,23 @@ from audiocls.design import Plan, roman
 from audiocls.formatting import format_arm, format_elapsed, format_values, plural
 from audiocls.render.build.power import power_facts, size_table
 from audiocls.render.document import Block, Document, Facts, Note, Section, Title
+from audiocls.studies.planning import Workplace
 
 NUM_SHOWN = 3
 """Candidates of the tuning, and proposals of a sweep, that a plan shows."""
 
 
 def plan(
-    chosen: Plan, facts: Mapping[str, Any], power: PowerAnalysis, num_cores: int, measuring: str
+    chosen: Plan,
+    facts: Mapping[str, Any],
+    power: PowerAnalysis,
+    workplace: Workplace,
+    measuring: str,
 ) -> Document:
     """Return the document of an ablation's plan.
 
-    `facts` are the plan as plain values, `num_cores` those of this machine, `measuring` is the
-    command that would measure the baseline's noise.
+    `facts` are the plan as plain values, `measuring` is the command that would measure the
+    baseline's noise.
     """
     seconds = facts["core_seconds"] and facts["core_seconds"] / chosen.num_trials
     num_seeds, num_folds = plural(len(chosen.seeds), "seed"), plural(len(chosen.folds), "fold")
@@ -36,7 +41,7 @@ def plan(
         "cells": f"{facts['num_trials']} trials",
         **_tuning(facts),
         "pairs": f"{facts['num_pairs']} per comparison, {chosen.num_comparisons} comparisons",
-        "cost": _cost(facts, num_cores),
+        "cost": _cost(facts, chosen.ablation.budget.trial_seconds, workplace),
         **power_facts(power, chosen, seconds, measuring),
     }
     table = size_table(power, chosen, seconds)
@@ -134,11 +139,17 @@ def _before(preparation: Mapping[str, Any]) -> str:
     return stages + (f", {encoded:,.0f} s of audio through EnCodec" if encoded else "")
 
 
-def _cost(facts: Mapping[str, Any], num_cores: int) -> str:
+def _cost(facts: Mapping[str, Any], trial_core_s: float | None, workplace: Workplace) -> str:
+    """Return what the plan costs, and of what that is the time."""
     known = facts["num_epochs"]
     epochs = f"{facts['num_trials']} trials" if known is None else f"{known} epochs"
     epochs += _before(facts.get("preparation", {}))
-    if facts["core_seconds"] is None:
+    if facts["core_seconds"] is None or trial_core_s is None:
         return f"{epochs}; the time is known once the first trial has run"
-    left = format_elapsed(facts["core_seconds"] / num_cores)
-    return f"{epochs}; about {left} on {plural(num_cores, 'core')}"
+    by = f"(estimated: its file says {trial_core_s:g} s of a core for a trial)"
+    if (number := workplace.num_cores) is None:
+        about = f"about {format_elapsed(facts['core_seconds'])} of a core {by}"
+        return f"{epochs}; {about}; on {workplace.others}: known once a trial has run"
+    left = format_elapsed(facts["core_seconds"] / number)
+    cores = "1 core" if number == 1 else f"the {number} cores"
+    return f"{epochs}; about {left} on {cores} of this machine {by}"

@@ -9,7 +9,7 @@ from typing import Any
 from audiocls import library
 from audiocls.analysis.noise import Noise
 from audiocls.errors import NotComparable, UsageError
-from audiocls.execution.devices import num_cores
+from audiocls.formatting import with_runs
 from audiocls.render import formats
 from audiocls.render.build.ablation import ablation
 from audiocls.render.build.clips import ClipSection, ClipsRequest, section_of
@@ -27,7 +27,13 @@ from audiocls.store import StudyFolder
 from audiocls.studies.budget import runnable
 from audiocls.studies.native_trials import label_of
 from audiocls.studies.options import cache_folder
-from audiocls.studies.planning import plan_facts, power_of, power_of_program, search_facts
+from audiocls.studies.planning import (
+    Workplace,
+    plan_facts,
+    power_of,
+    power_of_program,
+    search_facts,
+)
 from audiocls.studies.reports import (
     StudyReport,
     load_ranking,
@@ -195,7 +201,9 @@ def _trials_of(folders: Sequence[StudyFolder]) -> Iterator[dict[str, Any]]:
             yield {"study": folder.name, **row}
 
 
-def planned(request: AblationRequest, runs: Path, effect: float | None) -> Stored:
+def planned(
+    request: AblationRequest, runs: Path, effect: float | None, workplace: Workplace
+) -> Stored:
     """Return the document of an ablation's plan; nothing is run and no recording is read.
 
     What was measured of its baseline lies in `runs`; `effect` is to be detected, in units of the
@@ -209,7 +217,8 @@ def planned(request: AblationRequest, runs: Path, effect: float | None) -> Store
         power = power_of_program(chosen, request.overrides, runs, effect)
     else:
         power = power_of(chosen, configs[chosen.baseline], runs, effect, cache_folder())
-    document = plan(chosen, facts, power, num_cores(), request.noise_command())
+    measuring = with_runs(request.noise_command(), runs)
+    document = plan(chosen, facts, power, workplace, measuring)
     return Stored(document, Path(document.name))
 
 

@@ -22,7 +22,7 @@ def metric_against_cost(comparison: Comparison, is_narrow: bool = False) -> "Fig
     Filled: on the front; hollow: some other arm is as good and cheaper, or better.
     `is_narrow` draws it for a phone, one panel below the other.
     """
-    drawn = [front for front in fronts(comparison) if front.is_told_apart]
+    drawn = [front for front in fronts(comparison) if front.costs_differ]
     on_front = [arm for front in drawn for arm in front.arms]
     placed = [arm for front in drawn for arm in front.values]
     named = list(dict.fromkeys([*on_front, *placed]))[:MAX_ARMS]

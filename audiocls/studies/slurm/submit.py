@@ -15,6 +15,7 @@ from audiocls.execution.slurm.script import ArrayScript
 from audiocls.formatting import plural
 from audiocls.store import State, Study, StudyFolder, count_states, tuning_path
 from audiocls.store.submissions import Submission, Submissions
+from audiocls.studies.how_launched import SUBMITTED_WITH, shared_words
 from audiocls.studies.joining import STOPS
 from audiocls.studies.launch import Outcome, Prepared, keep_plan
 from audiocls.studies.options import GRACE, Display, LaunchOptions
@@ -52,6 +53,13 @@ class SlurmOptions:
     """Whether nobody waits for the tasks."""
     is_dry: bool = False
     """Whether nothing is submitted."""
+
+    def words(self) -> Iterator[str]:
+        """Yield what is asked of `sbatch`."""
+        if self.profile is not None:
+            yield from ("--profile", str(self.profile))
+        for change in self.changes:
+            yield from ("--slurm", change)
 
     def planned(self, executor: str, workers: int | None) -> SlurmProfile | None:
         """Return the profile of a plan; none for another executor, where nothing may be given."""
@@ -105,8 +113,7 @@ def launch_on_slurm(
     if slurm.is_dry:
         _try_out(array, profile, display)
         return Outcome(study, counts, 0, None, submitted=Submission(array.text(profile)))
-    command = f"{study.command} {shlex.join(_repeated(options, slurm))}"
-    submission = _submit(prepared.folder, array, profile, command, display)
+    submission = _submit(prepared.folder, array, profile, display)
     outcome = Outcome(study, counts, 0, None, is_replaced, submitted=submission)
     display.note(submission.sentence(prepared.folder.path, study.of))
     return outcome if slurm.is_detached else follow(outcome, prepared.folder, display)
@@ -161,7 +168,12 @@ def _script(
         words=(*request.words(), *_words(options)),
         num_tasks=num_tasks,
         devices=options.devices,
-        environment={**kept, STOPS: stops, GRACE: f"{grace_s:g}"},
+        environment={
+            **kept,
+            STOPS: stops,
+            GRACE: f"{grace_s:g}",
+            SUBMITTED_WITH: shlex.join(request.how),
+        },
         has_overlap=overlaps,
     )
 
@@ -170,22 +182,7 @@ def _words(options: LaunchOptions) -> Iterator[str]:
     """Yield the options of a task's launch, but for the workers, which depend on what it gets."""
     yield from ("--runs", str(options.runs.absolute()), "--executor", "local")
     yield from ("--devices", options.devices, "--wandb", options.mode())
-    yield from _others(options)
-
-
-def _others(options: LaunchOptions) -> Iterator[str]:
-    if options.per_device != "1":
-        yield from ("--per-device", options.per_device)
-    if options.devices_per_trial > 1:
-        yield from ("--devices-per-trial", str(options.devices_per_trial))
-    if options.max_hours is not None:
-        yield from ("--max-hours", str(options.max_hours))
-    if options.retries:
-        yield from ("--retries", str(options.retries))
-    if options.has_tensorboard:
-        yield "--tensorboard"
-    if options.has_model:
-        yield "--log-model"
+    yield from shared_words(options)
 
 
 def _stop_requests(folder: StudyFolder) -> Iterator[str]:
@@ -193,20 +190,6 @@ def _stop_requests(folder: StudyFolder) -> Iterator[str]:
     main = folder.path.with_name(folder.study().of or folder.name) if folder.exists() else None
     for path in (main, tuning_path(main)) if main else ():
         yield StudyFolder(path).launches.stop_token()
-
-
-def _repeated(options: LaunchOptions, slurm: SlurmOptions) -> Iterator[str]:
-    """Yield the options with which the same tasks are submitted again."""
-    yield from ("--executor", "slurm", "--workers", str(options.workers))
-    if slurm.profile is not None:
-        yield from ("--profile", str(slurm.profile))
-    for change in slurm.changes:
-        yield from ("--slurm", change)
-    if options.devices != "auto":
-        yield from ("--devices", options.devices)
-    if options.wandb is not None:
-        yield from ("--wandb", options.wandb)
-    yield from _others(options)
 
 
 def _try_out(array: ArrayScript, profile: SlurmProfile, display: Display) -> None:
@@ -217,7 +200,7 @@ def _try_out(array: ArrayScript, profile: SlurmProfile, display: Display) -> Non
 
 
 def _submit(
-    folder: StudyFolder, array: ArrayScript, profile: SlurmProfile, command: str, display: Display
+    folder: StudyFolder, array: ArrayScript, profile: SlurmProfile, display: Display
 ) -> Submission:
     """Submit a job array beside those that are in the queue; show what `sbatch` says of it."""
     for job in dict.fromkeys(task.job for task in tasks_of(folder) or ()):
@@ -227,7 +210,7 @@ def _submit(
     submissions, script = Submissions(folder.path), array.text(profile)
     submissions.folder.mkdir(parents=True, exist_ok=True)
     job, message = commands.submit(script, array.options(profile))
-    submissions.keep(job, script, command)
+    submissions.keep(job, script)
     if message:
         display.note(f"sbatch: {message}")
     return Submission(script, job, array.num_tasks)

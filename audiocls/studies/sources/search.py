@@ -63,7 +63,7 @@ class SearchSource:
         self._is_over = False
         num_done = list(self.states().values()).count("done")
         self._progress = SourceProgress(self.num_trials, num_done)
-        self.max_parallel = max_new
+        self.max_parallel = None if max_new is None else len(self._open) + max_new
 
     @property
     def proposals(self) -> Sequence[Proposal]:
