@@ -108,7 +108,9 @@ def launch(prepared: Prepared, display: Display) -> Outcome:
             membership.require_same_code()
         kept, is_replaced = _plan(prepared, membership)
         source = WhileUnchanged(prepared.open_source(kept), prepared.is_outdated)
-        scheduler = Launch(source, watch, prepared.limits)
+        scheduler = Launch(
+            source, lambda status: watch(replace(status, study=folder.path)), prepared.limits
+        )
         if source.has_next():
             executor = prepared.open_executor(source.max_parallel, stop)
             if prepared.is_native:
