@@ -71,6 +71,12 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def identity_of(path: Path) -> Identity:
+    """Return what differs once a file is another one, or was written again."""
+    status = path.stat()
+    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
 def _files(folder: Path) -> Iterator[Path]:
     paths = (Path(top, name) for top, _, names in os.walk(folder) for name in sorted(names))
     return (path for path in paths if path.is_file() and path != folder / SEAL)
@@ -88,9 +94,7 @@ def _digest_if_there(path: Path) -> str:
 
 
 def _digest(path: Path) -> str:
-    status = path.stat()
-    identity = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    return _digest_of(path, identity)
+    return _digest_of(path, identity_of(path))
 
 
 @functools.lru_cache(maxsize=1 << 17)

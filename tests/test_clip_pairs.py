@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from audiocls.analysis import compare
 from audiocls.analysis.clips import compare_clips, scored
 from audiocls.api.report import clips_request
+from audiocls.audio.clips import Clip
 from audiocls.audio.datasets import Synthetic
 from audiocls.audio.decode import Waveform, decode
 from audiocls.audio.encode import encode
@@ -26,11 +27,13 @@ from audiocls.config import identity_config, resolve
 from audiocls.errors import UsageError
 from audiocls.render.build import clips as text
 from audiocls.render.build import sounds as sound
-from audiocls.render.build.clips import section_of
+from audiocls.render.build.clips import ClipsRequest, section_of
 from audiocls.render.build.sounds import audio_snippets, outline, scored_window
+from audiocls.render.build.stored import stored_ablation, warm_up
+from audiocls.render.formats.html import to_html
 from audiocls.stats import intervals
 from audiocls.store import StudyFolder
-from audiocls.studies.reports import read_clips
+from audiocls.studies.reports import load_report, read_clips
 
 ESC10 = RECORDINGS / "esc10"
 NUM_CLASSES = 4
@@ -224,14 +227,20 @@ def test_blocks_on_which_other_clips_were_tested_are_left_out_and_told(folded):
 @pytest.fixture
 def folder(tmp_path, cache):
     """Fold 1 of the tiny synthetic data, which the arm hears a little better; nothing trained."""
+    return trained(tmp_path, cache, base=4, arm=1)
+
+
+def trained(tmp_path, cache, **num_wrong_of):
+    """A study of arms that get the first clips of fold 1 wrong, so many each."""
     config = resolve([TINY], "tiny")
-    study, records = finished_study({"base": [0.5], "arm": [0.9]}, seeds=(0,), folds=(1,))
+    values = {arm: [0.9 - num / 10] for arm, num in num_wrong_of.items()}
+    study, records = finished_study(values, seeds=(0,), folds=(1,))
     found = StudyFolder(tmp_path / "runs" / "dropout")
     found.write_study(study)
     table = config.data.table(cache)
     clips = [table.clips[i] for i in table.split(1).test]
     truth = np.array([clip.label for clip in clips])
-    for cell, num_wrong in zip(study.cells, (4, 1), strict=True):
+    for cell, num_wrong in zip(study.cells, num_wrong_of.values(), strict=True):
         given = truth.copy()
         given[:num_wrong] = (given[:num_wrong] + 1) % 10
         trial = found.trial(cell.id)
@@ -288,6 +297,40 @@ def test_the_page_plays_the_clips_that_changed_sides(folder, cache, tmp_path):
     assert "http" not in page
     assert "<script src" not in page
     assert re.findall(r'src="(?!data:)', page) == []
+
+
+def test_what_was_encoded_meanwhile_is_not_encoded_again_and_changes_no_byte(
+    tmp_path, cache, monkeypatch
+):
+    folder = trained(tmp_path, cache, base=4, arm=1, last=0)
+
+    def page():
+        return to_html(stored_ablation(load_report(folder), "html", ClipsRequest()).document)
+
+    alone = page()
+    sound._encoded.cache_clear()
+    record = folder.trial(folder.study().cells[-1].id).path / "record.json"
+    record.rename(tmp_path / "awaited.json")
+    warm_up(folder)
+    (tmp_path / "awaited.json").rename(record)
+    encoded = []
+    monkeypatch.setattr(sound, "encode", lambda wave: (encoded.append(wave), encode(wave))[1])
+    assert page() == alone
+    assert len(encoded) == 1, "of the four clips that the last arm gained, one is new"
+
+
+def test_a_recording_that_has_changed_is_read_again(tmp_path):
+    clip = Clip("ding", tmp_path / "ding.wav", (0,), "ding", fold=1)
+
+    def excerpt_of(samples):
+        clip.path.write_bytes(encode(Waveform(samples, 9000)).content)
+        return sound._excerpt({"ding": clip}, 1.0, "ding"), sound._excerpt(
+            {"ding": clip}, 1, "ding"
+        )
+
+    rising, silent = excerpt_of(np.linspace(0, 1, 900)), excerpt_of(np.zeros(900))
+    assert rising[0] is rising[1]
+    assert rising[0] != silent[0]
 
 
 def test_where_the_recordings_are_gone_the_page_says_so_and_names_the_clips(folder, cache):

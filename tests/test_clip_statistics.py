@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from audiocls.stats import bootstrap_interval, mcnemar_p
+from audiocls.stats import bootstrap_interval, intervals, mcnemar_p
 
 
 def test_golden_4():
@@ -49,6 +49,15 @@ def test_swapped_arms_mirror_the_interval():
     low, high = bootstrap_interval(sums, counts)
     assert bootstrap_interval(-sums, counts) == pytest.approx((-high, -low))
     assert (low, high) == bootstrap_interval(sums, counts)
+
+
+@pytest.mark.parametrize("at_once", [1, 200, 10**7])
+def test_resamples_are_the_same_however_many_are_multiplied_at_once(at_once, monkeypatch):
+    rng = np.random.default_rng(2)
+    sums, counts = rng.integers(-3, 5, 60), rng.integers(4, 9, 60)
+    whole = bootstrap_interval(sums, counts)
+    monkeypatch.setattr(intervals, "_MULTIPLIED_AT_ONCE", at_once)
+    assert bootstrap_interval(sums, counts) == whole
 
 
 def draw(rng, num_sources, num_clips=5):

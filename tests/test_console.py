@@ -1,12 +1,16 @@
 """Tables and facts in a terminal of any width."""
 
 import gc
+import queue
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 from helpers.processes import invoke
@@ -15,8 +19,8 @@ import audiocls
 from audiocls import console
 from audiocls.__main__ import main
 from audiocls.console.layout import Grid
-from audiocls.console.progress import TerminalDisplay
-from audiocls.execution.messages import Status
+from audiocls.console.progress import TerminalDisplay, leaves_a_core
+from audiocls.execution.messages import Running, Status
 from audiocls.stop_signals import NUMBERS
 
 ARM = "lr=0.003,label_smoothing=0.0,batch_size=8,n_mels=16"
@@ -52,6 +56,43 @@ def test_what_is_shown_at_the_end_is_prepared_once_while_trials_train_and_not_fo
             watch(Status(num_total=4, num_done=done, num_reused=2))
     assert len(prepared) == 1
     assert prepared[0] != threading.get_ident()
+
+
+def test_once_no_trial_waits_and_a_core_is_free_what_the_end_needs_is_read_once(monkeypatch):
+    monkeypatch.setattr("audiocls.console.progress.num_cores", lambda: 2)
+    is_imported, warmed = threading.Event(), queue.SimpleQueue()
+    display = TerminalDisplay(after_first=is_imported.wait, before_last=warmed.put)
+    study, trial = Path("runs/words"), Running("a", 1, 9)
+    with display.watching() as watch:
+        watch(Status(4, num_done=1, running=(trial,), study=study))  # two wait
+        watch(Status(4, num_done=2, running=(trial, trial), study=study))  # no core is free
+        watch(Status(4, num_done=3, running=(trial,), study=study))  # imports are under way
+        is_imported.set()
+        deadline = time.monotonic() + 60
+        while warmed.empty() and time.monotonic() < deadline:
+            watch(Status(4, num_done=2, num_failed=1, running=(trial,), study=study))
+        watch(Status(4, num_done=3, running=(trial,), study=study))
+        watch(Status(4, num_done=4, study=study))
+    assert warmed.get_nowait() == study
+    assert warmed.empty()
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        Status(4, num_done=1, running=(Running("a", 1, 9),), study=Path("words")),
+        Status(2, running=(Running("a", 1, 9), Running("b", 1, 9)), study=Path("words")),
+        Status(2, num_done=2, study=Path("words")),
+        Status(None, num_done=1, running=(Running("a", 1, 9),), study=Path("words")),
+        Status(2, num_done=1, running=(Running("a", 1, 9),)),
+    ],
+    ids=["trials wait", "no core is free", "all have ended", "no end is known", "several studies"],
+)
+def test_trials_leave_no_core_as_long_as(status, monkeypatch):
+    monkeypatch.setattr("audiocls.console.progress.num_cores", lambda: 2)
+    assert not leaves_a_core(status)
+    last = replace(status, num_total=2, num_done=1, running=(Running("a", 1, 9),))
+    assert leaves_a_core(replace(last, study=Path("words")))
 
 
 WHAT_IS_SHOWN = """

@@ -101,7 +101,7 @@ def test_a_watch_sees_what_runs_how_far_it_is_and_what_has_failed(tmp_path):
         [running] = status.running
         assert (running.label, running.epoch, running.num_epochs) == ("arm s0 f1", 2, 5)
         assert (running.metric, running.value) == ("val/accuracy", 0.2)
-        assert (status.num_done, status.num_total) == (2, 4)
+        assert (status.num_done, status.num_total, status.study) == (2, 4, folder.path)
         assert status.left_s is not None
     folder.trial(IDS[3]).fail(Failure("nan", "loss is not finite", "", 1))
     status = seen.look()

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from helpers.display import Notes
 from helpers.recipes import TINY_ABLATION_YAML, TINY_RECIPE_YAML
 
 import audiocls
@@ -41,6 +42,15 @@ def test_a_script_needs_no_main_guard(project):
     ran = subprocess.run(write_script(1), capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout.strip()) == (0, "1 of 1"), ran.stderr
     assert "1 trained, 0 reused, 0 failed" in ran.stderr
+
+
+def test_a_display_knows_the_study_whose_trials_it_shows(project):
+    shown = []
+    study = audiocls.launch(
+        "tiny", seeds=[0], arms="baseline", wandb="disabled", executor="inline",
+        set={"train.epochs": 1}, progress=Notes(watch=shown.append),
+    )  # fmt: skip
+    assert {status.study for status in shown} == {study.path.absolute()}
 
 
 def wait_for_history(project):

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -12,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from audiocls import console
+from audiocls.execution.devices import num_cores
 from audiocls.execution.messages import Running, Status
 from audiocls.formatting import format_elapsed, format_value
 
@@ -33,12 +35,17 @@ def watching() -> Iterator[Callable[[Status], None]]:
 class TerminalDisplay:
     """What a launch shows on the terminal: notes, and the progress of its trials.
 
-    `after_first` is called on a thread once the first trial has ended, while others train: it
-    prepares what is shown at the end.
+    Two calls on threads prepare what is shown at the end: `after_first` once the first trial has
+    ended, while others train; then `before_last`, with the study's folder, while the last trials
+    train and leave a core free. The latter is not waited for, until the process ends.
     """
 
-    def __init__(self, after_first: Callable[[], object] = lambda: None):
-        self._after_first = after_first
+    def __init__(
+        self,
+        after_first: Callable[[], object] = lambda: None,
+        before_last: Callable[[Path], object] = lambda study: None,
+    ):
+        self._after_first, self._before_last = after_first, before_last
 
     def note(self, text: str) -> None:
         """Show one sentence."""
@@ -48,16 +55,29 @@ class TerminalDisplay:
     def watching(self) -> Iterator[Callable[[Status], None]]:
         """Show the progress of trials, as long as the context is open."""
         preparing = threading.Thread(target=self._after_first, daemon=True)
+        is_warm = False
         with watching() as show:
 
             def update(status: Status) -> None:
+                nonlocal is_warm
                 show(status)
                 if status.num_done > status.num_reused and preparing.ident is None:
                     preparing.start()
+                is_prepared = preparing.ident is not None and not preparing.is_alive()
+                if is_prepared and not is_warm and leaves_a_core(status):
+                    is_warm = True
+                    threading.Thread(target=self._before_last, args=(status.study,)).start()
 
             yield update
         if preparing.ident is not None:
             preparing.join()
+
+
+def leaves_a_core(status: Status) -> bool:
+    """Whether no trial of the study waits, and fewer run than there are cores here."""
+    num_running = len(status.running)
+    are_last = status.num_done + status.num_failed + num_running == status.num_total
+    return status.study is not None and are_last and 0 < num_running < num_cores()
 
 
 def _update(live: Live, terminal: Console, status: Status) -> None:

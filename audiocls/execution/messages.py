@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # a display is made before a launch imports what trials are
@@ -183,6 +184,8 @@ class Status:
     """Which part of the launch this is, such as `look 2`."""
     messages: tuple[str, ...] = field(default=())
     """What happened since the last status, for people."""
+    study: Path | None = None
+    """The folder of the study, where all trials are of one."""
 
 
 Watch = Callable[[Status], None]

@@ -45,7 +45,7 @@ def _blocks(view: View, is_final: bool) -> tuple[Block, ...]:
     folder, records = view.status.folder, view.answer.records if view.answer else {}
     study = view.study if is_final else of_pairs_so_far(view.study)
     try:
-        section = section_of(folder, study, records, cache_folder())
+        section = section_of(folder, study, records, cache_folder(), num_threads=1)
     except (AudioclsError, OSError) as error:
         return (Note(f"No clip can be played: {error}"),)
     blocks = clip_blocks(section)

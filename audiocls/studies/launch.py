@@ -13,6 +13,7 @@ from typing import Any, Literal
 from audiocls.errors import MachineFault, UsageError
 from audiocls.execution.blocks import Blocks
 from audiocls.execution.executors import Executor
+from audiocls.execution.messages import Watch
 from audiocls.execution.scheduler import UNLIMITED, Launch, Limits, StoppedBy
 from audiocls.stop_signals import stop_on_signal
 from audiocls.store import (
@@ -108,7 +109,7 @@ def launch(prepared: Prepared, display: Display) -> Outcome:
             membership.require_same_code()
         kept, is_replaced = _plan(prepared, membership)
         source = WhileUnchanged(prepared.open_source(kept), prepared.is_outdated)
-        scheduler = Launch(source, watch, prepared.limits)
+        scheduler = Launch(source, _naming(folder, watch), prepared.limits)
         if source.has_next():
             executor = prepared.open_executor(source.max_parallel, stop)
             if prepared.is_native:
@@ -131,6 +132,11 @@ def launch(prepared: Prepared, display: Display) -> Outcome:
             fault=scheduler.fault,
             num_elsewhere=scheduler.num_elsewhere,
         )
+
+
+def _naming(folder: StudyFolder, watch: Watch) -> Watch:
+    """Return a watch that passes each status on with the study's folder."""
+    return lambda status: watch(replace(status, study=folder.path))
 
 
 def keep_plan(prepared: Prepared) -> tuple[Study, bool]:

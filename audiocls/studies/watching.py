@@ -61,6 +61,7 @@ class StudyWatch:
             elapsed_s=self.clock() - self._began,
             left_s=None if missing is None else self._time_left.left_s(missing),
             messages=tuple(map(self._failure, failed)),
+            study=self.folder.path,
         )
 
     def is_over(self) -> bool:

@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +13,7 @@ from audiocls import console
 from audiocls.cli import options as o
 from audiocls.cli.sweep.agent import show_ending, show_pushed
 from audiocls.console.heard import heard_or_not
-from audiocls.errors import NotComparable, UsageError
+from audiocls.errors import AudioclsError, NotComparable, UsageError
 from audiocls.render.output import show
 
 if TYPE_CHECKING:
@@ -114,7 +116,7 @@ def _display() -> "TerminalDisplay":
     """Return what shows progress; what compares and draws is imported once a trial has ended."""
     from audiocls.console.progress import TerminalDisplay
 
-    return TerminalDisplay(after_first=_preload)
+    return TerminalDisplay(_preload, _warm_up)
 
 
 def _preload() -> None:
@@ -126,6 +128,14 @@ def _preload() -> None:
     import scipy.special  # noqa: F401  (what compares imports it when it is first needed)
 
     import audiocls.api.study  # noqa: F401
+
+
+def _warm_up(study: Path) -> None:
+    from audiocls.render.build.stored import warm_up
+    from audiocls.store import StudyFolder
+
+    with suppress(AudioclsError, OSError):  # which the report meets again, and says
+        warm_up(StudyFolder(study))
 
 
 def show_launched(study: "audiocls.Study") -> None:

@@ -99,10 +99,12 @@ def section_of(
     data_root: str | None = None,
     *,
     is_requested: bool = False,
+    num_threads: int | None = None,
 ) -> ClipSection:
     """Read the clips of all trials, and sounds; none where there are too many to read unasked.
 
-    `data_root` is where the recordings lie now, if not where they were trained on.
+    `data_root` is where the recordings lie now, if not where they were trained on; sounds are
+    encoded on `num_threads`, or one a core.
     """
     if len(study.arms) < 2:
         return ClipSection()
@@ -120,7 +122,7 @@ def section_of(
     data = _data(folder, study, records, data_root)
     if data is None:
         return ClipSection(comparison, AudioSnippets(note=NO_CONFIG))
-    return ClipSection(comparison, audio_snippets(data, cache, wanted))
+    return ClipSection(comparison, audio_snippets(data, cache, wanted, num_threads))
 
 
 def clips_to_play(comparison: ClipComparison) -> list[str]:

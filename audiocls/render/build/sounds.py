@@ -4,7 +4,9 @@ Legend: T samples.
 """
 
 import base64
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ from audiocls.audio.clips import Clip
 from audiocls.audio.datasets import DataSet
 from audiocls.audio.decode import Waveform
 from audiocls.audio.encode import encode
+from audiocls.digests import Identity, identity_of
 from audiocls.errors import AudioclsError
+from audiocls.execution.devices import num_cores
 from audiocls.formatting import plural
 from audiocls.render.build.clips import AudioSnippets, Excerpt
 
@@ -27,11 +31,14 @@ MOST_BYTES = 4_000_000
 COLUMNS = 160
 
 
-def audio_snippets(data: Mapping[str, Any], cache: Path, clips: Sequence[str]) -> AudioSnippets:
+def audio_snippets(
+    data: Mapping[str, Any], cache: Path, clips: Sequence[str], num_threads: int | None = None
+) -> AudioSnippets:
     """Return the sounds of as many of `clips` as a page can hold, the first of them first.
 
     `data` is a trial's own part of the configuration. A clip that is named twice is twice in the
-    page. Where the data set cannot be opened, the note says why.
+    page. Where the data set cannot be opened, the note says why. They are encoded on `num_threads`,
+    by default as many as there are cores.
     """
     try:
         data_set: DataSet = TypeAdapter(DataSet).validate_python(data)
@@ -41,10 +48,10 @@ def audio_snippets(data: Mapping[str, Any], cache: Path, clips: Sequence[str]) -
     excerpts: dict[str, Excerpt] = {}
     absent: dict[str, None] = {}
     num_bytes = 0
-    for name in clips:
+    excerpt_of = partial(_excerpt, table, data_set.duration_s)
+    for name, excerpt in _each(excerpt_of, clips, num_threads or num_cores()):
         if num_bytes >= MOST_BYTES:
             break
-        excerpt = excerpts.get(name) or _excerpt(table.get(name), data_set.duration_s)
         if excerpt is None:
             absent[name] = None
         else:
@@ -52,6 +59,19 @@ def audio_snippets(data: Mapping[str, Any], cache: Path, clips: Sequence[str]) -
             num_bytes += len(excerpt.address)
     silent = set(clips) - excerpts.keys() - absent.keys()
     return AudioSnippets(excerpts, " ".join([*_gone(absent), *_beyond(len(silent))]))
+
+
+def _each(
+    excerpt_of: Callable[[str], Excerpt | None], clips: Sequence[str], num_threads: int
+) -> Iterator[tuple[str, Excerpt | None]]:
+    """Yield each clip with its excerpt, while the next ones are encoded."""
+    with ThreadPoolExecutor(num_threads) as pool:
+        excerpts = {name: pool.submit(excerpt_of, name) for name in dict.fromkeys(clips)}
+        try:
+            for name in clips:
+                yield name, excerpts[name].result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _gone(absent: Collection[str]) -> Iterator[str]:
@@ -65,13 +85,19 @@ def _beyond(num_silent: int) -> Iterator[str]:
         yield f"{plural(num_silent, 'clip')} below cannot be played: a page holds {limit} of sound."
 
 
-def _excerpt(clip: Clip | None, duration_s: float) -> Excerpt | None:
-    if clip is None:
+def _excerpt(table: Mapping[str, Clip], duration_s: float, name: str) -> Excerpt | None:
+    if (clip := table.get(name)) is None:
         return None
     try:
-        wave = scored_window(decode_clip(clip), duration_s)
-    except AudioclsError:
+        return _encoded(clip, duration_s, identity_of(clip.path))
+    except (AudioclsError, OSError):
         return None
+
+
+@lru_cache(maxsize=256)
+def _encoded(clip: Clip, duration_s: float, identity: Identity) -> Excerpt:
+    """Encode a clip once a process; a file that has changed since is read again."""
+    wave = scored_window(decode_clip(clip), duration_s)
     file = encode(wave)
     text = base64.b64encode(file.content).decode()
     return Excerpt(f"data:{file.media_type};base64,{text}", outline(wave))

@@ -9,16 +9,17 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from audiocls.render.document import Block, Document, Figure, Section
-from audiocls.render.figures.svg import BLUE, GREEN, ORANGE, new_figure, to_svg
+from audiocls.render.figures.svg import BLUE, GREEN, ORANGE, new_figure, styled, to_svg
 from audiocls.render.formats import visible
 from audiocls.render.table import Cell, Column, Depth, Estimate, Table, is_empty, plain_cell
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import Environment, Template
+    from matplotlib.figure import Figure as Drawing
 
 MAX_RANKED = 100
 """Rows of a ranked table."""
@@ -30,7 +31,7 @@ def to_html(document: Document) -> str:
     blocks = visible(document, Depth.PAGE)
     opening = tuple(block for block in blocks if not isinstance(block, Section))
     sections = anchored(block for block in blocks if isinstance(block, Section))
-    template = environment(_is_shown).get_template("page.html.j2")
+    template = _template("page.html.j2", _is_shown)
     with _uncollected():
         return template.render(name=document.name, opening=opening, sections=sections)
 
@@ -63,9 +64,21 @@ def anchored(sections: Iterable[Section]) -> list[tuple[str, Section]]:
 
 
 def preload() -> None:
-    """Import what a page with figures needs, by drawing one; that takes longer than the figures."""
-    empty = Figure("", lambda: new_figure(1, 1))
-    to_html(Document("", (Section("", (empty,), depth=Depth.PAGE),), dict))
+    """Import what a page with figures needs, by drawing one; that takes longer than the figures.
+
+    It finds fonts, builds the parser of formulas and compiles templates, too: once a process.
+    """
+    figure = Figure("", _every_kind_of_text)
+    to_html(Document("", (Section("", (figure,), depth=Depth.PAGE),), dict))
+
+
+@styled
+def _every_kind_of_text() -> "Drawing":
+    figure = new_figure(1, 1)
+    figure.text(0, 0, "plain")
+    figure.text(0, 0, "bold", weight="bold")
+    figure.text(0, 0, "$1$")
+    return figure
 
 
 def to_fragment(document: Document) -> str:
@@ -73,8 +86,13 @@ def to_fragment(document: Document) -> str:
 
     Its style applies to itself alone, and no figure is in it, so that its tables have all columns.
     """
-    template = environment(_is_in_line).get_template("fragment.html.j2")
+    template = _template("fragment.html.j2", _is_in_line)
     return template.render(blocks=visible(document, Depth.SCREEN))
+
+
+@cache
+def _template(name: str, is_shown: Callable[[Column], bool]) -> "Template":
+    return environment(is_shown).get_template(name)
 
 
 def environment(is_shown: Callable[[Column], bool]) -> "Environment":
