@@ -1,5 +1,6 @@
 """Packs on workers that do not see the study: each trial goes there and comes home as if alone."""
 
+import errno
 import time
 from dataclasses import replace
 
@@ -19,7 +20,7 @@ from audiocls.execution.pretraining_stage import stage_for
 from audiocls.execution.provenance import code_digest, torch_version
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import Cell, StudyFolder
-from audiocls.store.transfer import packed
+from audiocls.store.transfer import Homecoming, packed
 from audiocls.training.fit import Signal
 
 actors = pytest.importorskip("audiocls.execution.executors.actors")
@@ -192,6 +193,28 @@ def test_one_that_another_launch_has_taken_over_leaves_the_others_at_work(launch
     assert polled(executor, num_ended) == [Done("b")]
     assert executor.num_free() == 2
     assert [path.name for path in trials[0].path.iterdir()] == ["attempt"]
+
+
+def test_one_that_cannot_be_written_at_home_does_not_keep_the_others_from_it(launch, monkeypatch):
+    node, real = Told(), Homecoming.finish
+
+    def finish(self, content):
+        if self.trial.id == "a":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(self, content)
+
+    monkeypatch.setattr(Homecoming, "finish", finish)
+    executor = launch.opened(2, lambda: node)
+    sent(executor, node, [launch.job("a"), launch.job("b", seed=1)])
+    there = StudyFolder(launch.folder / "there")
+    there.trial("b").begin()
+    there.trial("b").append_history({"epoch": 1})
+    ends = [TrialReport(name, (to_json(Done(name)),), study=packed(there.path)) for name in "ab"]
+    node.reports = [Report(tuple(ends), 2)]
+    interrupted, done = polled(executor, lambda events: num_ended(events) == 2)
+    assert (type(interrupted), interrupted.id, done) == (Interrupted, "a", Done("b"))
+    assert "No space left" in interrupted.fault
+    assert launch.study.trial("b").history() == [{"epoch": 1}]
 
 
 def test_all_trials_of_a_worker_that_dies_are_lost_and_one_that_waits_is_not(launch):

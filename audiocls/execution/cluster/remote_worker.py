@@ -22,8 +22,9 @@ class RemoteTrial:
     shipment: TrialShipment | None = None
     """What it waits for before it is sent; none of a program's."""
     is_sent: bool = False
-    is_taken: bool = False
-    """Whether another launch has it by now, so that nothing comes home of it any more."""
+    is_lost: bool = False
+    """Whether another launch has it by now, or it cannot be written here: nothing of it comes home
+    any more."""
 
     def look(self) -> bool:
         """Look whether all that it needs is there, or cannot be."""
@@ -54,7 +55,7 @@ class RemoteTrial:
 
         Raises `LeaseLost` where another launch has taken it over.
         """
-        if self.is_taken:
+        if self.is_lost:
             return []
         if self.shipment is not None and self.shipment.stage is not None:
             self.shipment.stage.bring_home(report.stage)

@@ -29,6 +29,7 @@ from audiocls.execution.cluster.shipments import Shipments
 from audiocls.execution.executors.local import MAX_STILLBORN
 from audiocls.execution.job import AnyJob, NativeSpec
 from audiocls.execution.messages import Done, Event, Failed, Interrupted, Lost
+from audiocls.machine import fault_of
 from audiocls.store import Cause, Failure
 from audiocls.store.lease import LeaseLost
 from audiocls.store.transfer import packed
@@ -209,18 +210,23 @@ class RayExecutor:
         return [event for each in report.trials for event in self._written(worker, each)]
 
     def _written(self, worker: RemoteWorker, report: TrialReport) -> Sequence[Event]:
-        """Write what a trial has sent; one that another launch has by now leaves its worker."""
+        """Write what a trial has sent; one that is not ours, or cannot be written, leaves it."""
         try:
             return worker.bring_home(report)
         except LeaseLost:
-            worker.trials[report.id].is_taken = True
+            ended = Interrupted(report.id, is_taken=True)
+        except (OSError, MachineFault) as error:  # what others have sent is written all the same
+            if (fault := fault_of(error, Path(self.setup.study))) is None:
+                raise
+            ended = Interrupted(report.id, fault=str(fault))
+        worker.trials[report.id].is_lost = True
         if report.is_last:
             worker.free(report.id)
-        elif all(trial.is_taken for trial in worker.trials.values() if trial.is_sent):
+        elif all(trial.is_lost for trial in worker.trials.values() if trial.is_sent):
             self._give_up(worker)
         else:
             worker.actor.end.remote(report.id)
-        return [Interrupted(report.id, is_taken=True)]
+        return [ended]
 
     def _give_up(self, worker: RemoteWorker) -> RemoteWorker:
         """End a worker with what it does; return the one that is asked for in its place."""
@@ -238,7 +244,7 @@ class RayExecutor:
         """
         if worker.node is None:
             self._count_stillborn(error)
-        trials = [each for each in worker.trials.values() if each.is_sent and not each.is_taken]
+        trials = [each for each in worker.trials.values() if each.is_sent and not each.is_lost]
         self._give_up(worker)
         how = loss_of(error, worker.where, Path(self.setup.study) / "workers.log")
         cause: Cause = "out_of_memory" if isinstance(error, OutOfMemoryError) else "signal"
