@@ -20,7 +20,16 @@ from audiocls.cli import app
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "audiocls"
 
-SHOWING = {"console", "errors", "extras", "formatting", "atomic", "machine", "named_paths"} | {
+SHOWING = {
+    "console",
+    "errors",
+    "extras",
+    "formatting",
+    "atomic",
+    "machine",
+    "named_paths",
+    "stop_signals",
+} | {
     "yaml_file",
     "library_files",
 }
