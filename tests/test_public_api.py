@@ -33,7 +33,7 @@ SHOWING = {
     "yaml_file",
     "library_files",
 }
-"""Parts of the package that a command may use besides: they print, write and name errors."""
+"""Parts of the package that a command may use besides: they print, write, name errors, and end."""
 PRINTED = {"json", "format", "out", "entity", "project", "figures", "figure_format", "help"}
 """Options that say how and where an answer is written."""
 FOR_ALL = {"trust", "path"}
