@@ -390,6 +390,12 @@ class TestDemand:
         with pytest.raises(UsageError, match=f"device: {fault}") if fault else nullcontext():
             workers.require_kinds(asked)
 
+    def test_amounts_that_ray_reserves_for_nobody_are_refused(self, demand):
+        with pytest.raises(UsageError, match=r"--gpus-per-worker: got 1\.5; allowed"):
+            demand([{"CPU": 8.0, "GPU": 4.0}], gpus=1.5)
+        with pytest.raises(UsageError, match="--cpus-per-worker: got 0"):
+            demand([{"CPU": 8.0}], cpus=0.0)
+
     def test_more_than_any_node_offers_is_refused_with_what_they_offer(self, demand):
         with pytest.raises(UsageError, match="no node offers that; the nodes offer: 4 CPU and 0"):
             demand([HEAD], gpus=1)

@@ -20,11 +20,20 @@ from audiocls.cli import app
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "audiocls"
 
-SHOWING = {"console", "errors", "extras", "formatting", "atomic", "machine", "named_paths"} | {
+SHOWING = {
+    "console",
+    "errors",
+    "extras",
+    "formatting",
+    "atomic",
+    "machine",
+    "named_paths",
+    "stop_signals",
+} | {
     "yaml_file",
     "library_files",
 }
-"""Parts of the package that a command may use besides: they print, write and name errors."""
+"""Parts of the package that a command may use besides: they print, write, name errors, and end."""
 PRINTED = {"json", "format", "out", "entity", "project", "figures", "figure_format", "help"}
 """Options that say how and where an answer is written."""
 FOR_ALL = {"trust", "path"}

@@ -97,7 +97,7 @@ def connect(address: str | None) -> None:
                 logging_level=logging.ERROR,
             )
     except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
-        why = str(error).strip().partition("\n")[0]
+        why = str(error).strip().partition("\n")[0].rstrip(".")
         raise UsageError(
             f"--ray-address: no Ray cluster at {address or 'auto'}: {why}. Start one with `ray "
             "start --head`, or name one, such as --ray-address ray://HOST:10001"
@@ -195,6 +195,7 @@ def demand(
     if per_trial > 1:
         _require_devices(per_trial, cpus, gpus, has_gpu)
     cpus = float(per_trial) if cpus is None else cpus
+    _require_amounts(cpus, gpus or float(has_gpu))
     wanted = Demand(workers or 1, cpus, gpus or float(has_gpu) * per_trial, kind)
     room = sum(map(wanted.room_on, nodes))
     if not room and not any(map(wanted.room_on, groups)):
@@ -205,6 +206,17 @@ def demand(
             f"with {less if per_trial == 1 else '--devices-per-trial'}"
         )
     return Demand(workers or max(1, room), wanted.cpus, wanted.gpus, kind)
+
+
+def _require_amounts(cpus: float, gpus: float) -> None:
+    """Raise `UsageError` for amounts that Ray reserves for no worker."""
+    if gpus > 1 and not gpus.is_integer():
+        raise UsageError(f"--gpus-per-worker: got {gpus:g}; allowed: parts of one, or whole GPUs")
+    if not cpus and not gpus:
+        raise UsageError(
+            "--cpus-per-worker: got 0, and workers get no GPU: a node would have room for any "
+            "number of them; allowed: more than 0"
+        )
 
 
 def _require_devices(per_trial: int, cpus: float | None, gpus: float | None, has_gpu: bool) -> None:
