@@ -7,6 +7,7 @@ it, into `NOT_REPEATED`.
 import os
 import shlex
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,13 +16,13 @@ from helpers.processes import invoke, tiny_home
 from helpers.slurm_programs import Fake
 
 import audiocls
-from audiocls import library
+from audiocls import library, yaml_file
 from audiocls.cli import app
 from audiocls.store import Proposal, StudyFolder, count_states
 from audiocls.studies.launch import Outcome, write_plan
 from audiocls.studies.on_ray import RayWorkers
 from audiocls.studies.options import LaunchOptions
-from audiocls.tracking.sweep_server import SweepPath
+from audiocls.tracking.sweep_server import ServerSweep, SweepPath
 from audiocls.wandb_remote.serve import again_words
 
 SEARCH = """
@@ -187,24 +188,30 @@ def test_a_single_trial_and_a_noise_study_are_resumed_as_they_were_launched(word
     assert sorted(shlex.split(printed)) == sorted(["audiocls", *words, *how])
 
 
-@pytest.fixture
-def registered(desk, server):
-    """The path of a sweep on a server."""
-    (desk / "ablations").mkdir()
-    (desk / "tiny.yaml").rename(desk / "ablations/tiny.yaml")
-    ended = invoke("ablation", "register", "tiny", "--push")
-    assert ended.code == 0, ended.err
-    return ended.out.splitlines()[1].removeprefix("audiocls sweep agent ")
+class FakeSweeps:
+    """A server with one sweep, of which nothing is asked."""
+
+    def __init__(self, connection):
+        self.config = yaml_file.parse(SEARCH, "search")
+
+    def sweep(self, path):
+        return ServerSweep(path, "", self.config, "running")
+
+    def register_agent(self, path, host):
+        return "agent"
 
 
 @pytest.mark.parametrize("option", OF_AGENTS)
-def test_the_command_that_resumes_agents_repeats_the_option(option, registered, monkeypatch):
+def test_the_command_that_resumes_agents_repeats_the_option(option, desk, monkeypatch):
     def drive(launch, executor, stop):
         launch.stopped_by = "signal"
 
     monkeypatch.setattr("audiocls.execution.scheduler.Launch.drive", drive)
     monkeypatch.setattr("audiocls.wandb_remote.trials.open_local", lambda *_: None)
-    given = [registered, option, *OF_AGENTS[option]]
+    monkeypatch.setattr("audiocls.tracking.wandb.connection.Connection", lambda: None)
+    monkeypatch.setattr("audiocls.tracking.wandb.sweeps.WandbSweeps", FakeSweeps)
+    monkeypatch.setattr("audiocls.wandb_remote.serve.Agent", lambda *_: SimpleNamespace(fault=None))
+    given = ["me/birds/abc12345", option, *OF_AGENTS[option]]
     ended = invoke("sweep", "agent", *given)
     assert ended.code == 75, ended.err
     printed = ended.err.partition("Resume with: ")[2]
