@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from audiocls.analysis import compare
 from audiocls.analysis.clips import compare_clips, scored
 from audiocls.api.report import clips_request
+from audiocls.api.study import warm_up
 from audiocls.audio.clips import Clip
 from audiocls.audio.datasets import Synthetic
 from audiocls.audio.decode import Waveform, decode
@@ -29,7 +30,7 @@ from audiocls.render.build import clips as text
 from audiocls.render.build import sounds as sound
 from audiocls.render.build.clips import ClipsRequest, section_of
 from audiocls.render.build.sounds import audio_snippets, outline, scored_window
-from audiocls.render.build.stored import stored_ablation, warm_up
+from audiocls.render.build.stored import stored_ablation
 from audiocls.render.formats.html import to_html
 from audiocls.stats import intervals
 from audiocls.store import StudyFolder
@@ -311,7 +312,7 @@ def test_what_was_encoded_meanwhile_is_not_encoded_again_and_changes_no_byte(
     sound._encoded.cache_clear()
     record = folder.trial(folder.study().cells[-1].id).path / "record.json"
     record.rename(tmp_path / "awaited.json")
-    warm_up(folder)
+    warm_up(folder.path)
     (tmp_path / "awaited.json").rename(record)
     encoded = []
     monkeypatch.setattr(sound, "encode", lambda wave: (encoded.append(wave), encode(wave))[1])

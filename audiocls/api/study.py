@@ -161,6 +161,17 @@ def study_in(
     return study
 
 
+def warm_up(path: Path) -> None:
+    """Read and encode, on one thread, the clips that a page would show of the trials so far.
+
+    Nothing of it is shown: most sounds, all resamples and the table of clips are kept in memory.
+    """
+    folder = StudyFolder(path)
+    study = folder.study()
+    if study.kind not in ("search", "tuning"):  # which have no such page
+        section_of(folder, study, folder.records(study.cells), cache_folder(), num_threads=1)
+
+
 class LaunchStopped(KeyboardInterrupt):
     """A launch that Ctrl-C, a notebook's stop button or another signal has stopped.
 

@@ -131,11 +131,10 @@ def _preload() -> None:
 
 
 def _warm_up(study: Path) -> None:
-    from audiocls.render.build.stored import warm_up
-    from audiocls.store import StudyFolder
+    import audiocls.api.study
 
     with suppress(AudioclsError, OSError):  # which the report meets again, and says
-        warm_up(StudyFolder(study))
+        audiocls.api.study.warm_up(study)
 
 
 def show_launched(study: "audiocls.Study") -> None:

@@ -128,16 +128,6 @@ def stored_ablation(report: StudyReport, format_: str, clips: ClipsRequest) -> S
     return _in(document, folder, format_)
 
 
-def warm_up(folder: StudyFolder) -> None:
-    """Read and encode, on one thread, the clips that a page would show of the trials so far.
-
-    Nothing of it is shown: most sounds, all resamples and the table of clips are kept in memory.
-    """
-    study = folder.study()
-    if study.kind not in ("search", "tuning"):  # which have no such page
-        section_of(folder, study, folder.records(study.cells), cache_folder(), num_threads=1)
-
-
 def _withheld(report: StudyReport, format_: str, clips: ClipsRequest) -> Stored:
     """Return the document of a study whose verdicts are not due."""
     folder, so_far = report.folder, report.so_far
