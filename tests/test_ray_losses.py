@@ -5,6 +5,7 @@ import importlib
 import pytest
 
 connection = pytest.importorskip("audiocls.execution.cluster.connection")
+losses = pytest.importorskip("audiocls.execution.cluster.losses")
 exceptions = pytest.importorskip("ray.exceptions")
 
 INTERNALS = """\
@@ -29,7 +30,7 @@ ERRORS = {
 @pytest.mark.parametrize("fate", ERRORS)
 def test_a_loss_is_one_sentence_and_all_that_ray_says_is_in_the_log(fate, tmp_path):
     log = tmp_path / "workers.log"
-    said = connection.loss_of(ERRORS[fate], "host-7", log)
+    said = losses.loss_of(ERRORS[fate], "host-7", log)
     assert said == (
         f"its worker on host-7 {fate}; another one takes over as soon as a node has room "
         f"(what Ray says is in {log})"

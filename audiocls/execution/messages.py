@@ -165,6 +165,15 @@ class Running:
     value: float | None = None
     """Of that metric, logged last."""
 
+    @classmethod
+    def after(cls, label: str, event: Epoch | Stage | Extraction) -> "Running":
+        """Return a trial as it is once it has reported that."""
+        if isinstance(event, Extraction):
+            return cls(label, 0, 0, clips=(event.num_done, event.num_clips))
+        if isinstance(event, Stage):
+            return cls(label, event.epoch, event.num_epochs, is_pretraining=True)
+        return cls(label, event.epoch, event.num_epochs, metric=event.metric, value=event.value)
+
 
 @dataclass(frozen=True)
 class Status:

@@ -29,6 +29,7 @@ from audiocls.execution.messages import (
     Running,
     Stage,
     Status,
+    Underway,
     Watch,
 )
 from audiocls.execution.time_left import TimeLeft
@@ -207,14 +208,11 @@ class Launch:
         self._time_left.tell(event)
         if isinstance(event, Notice):
             return f"{job.label}: {event.text}"
-        if isinstance(event, Extraction):
-            clips = (event.num_done, event.num_clips)
-            self.running[event.id] = Running(job.label, 0, 0, clips=clips)
-            return ""
-        if isinstance(event, Epoch | Stage):
-            self.running[event.id] = _running(job.label, event)
+        if isinstance(event, Epoch | Stage | Extraction):
+            self.running[event.id] = Running.after(job.label, event)
         if isinstance(event, Epoch | Stage | Recorded):
             self.source.tell(event)
+        if isinstance(event, Underway):
             return ""
         self.running.pop(event.id, None)
         self._time_left.stop(event.id)
@@ -292,10 +290,3 @@ class Launch:
                 messages=tuple(messages),
             )
         )
-
-
-def _running(label: str, event: Epoch | Stage) -> Running:
-    """Return a trial for the display after one of its epochs."""
-    if isinstance(event, Stage):
-        return Running(label, event.epoch, event.num_epochs, is_pretraining=True)
-    return Running(label, event.epoch, event.num_epochs, metric=event.metric, value=event.value)

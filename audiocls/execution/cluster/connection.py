@@ -1,25 +1,23 @@
-"""The connection with a Ray cluster: what a launch asks of its nodes, and says of lost ones."""
+"""The connection with a Ray cluster, and what a launch asks of its nodes."""
 
-import functools
-import inspect
 import logging
 import math
 import os
 import re
 import socket
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, RayError
+from ray.exceptions import RayError
 
 from audiocls.errors import UsageError
+from audiocls.execution.cluster.losses import messages_kept, messages_printed
 from audiocls.formatting import join_names
-from audiocls.machine.disk import writing
 
 CONNECT_S = 5.0
 """For a machine to answer at the address of a cluster."""
@@ -34,10 +32,6 @@ NAMESPACE = "audiocls"
 TYPE = "accelerator_type:"
 """Beginning of the resource by which Ray names a node's kind of device."""
 MOST_NAMED = 6
-NODE_DIED = "its node has died"
-"""By which Ray says that an actor has ended with its node."""
-MOST_SAID = 300
-"""Characters of an error of Ray's that people are shown."""
 Resources = Mapping[str, float]
 
 
@@ -108,30 +102,13 @@ def disconnect() -> None:
     """End the connection, unless the user has opened it."""
     if ray.is_initialized() and _is_ours():
         ray.shutdown()
-        _print_by(inspect.unwrap)
+        messages_printed()
 
 
 def keep_messages(log: Path) -> None:
-    """Append to a file what Ray tells of nodes, until `disconnect`: it prints them by the page."""
-    if not _is_ours():
-        return
-
-    def kept_instead_of(printed: Any) -> Any:
-        @functools.wraps(printed)
-        def keep(message: Mapping[str, Any], *_: object, **__: object) -> None:
-            _append(log, "\n".join(message["lines"]))
-
-        return keep
-
-    _print_by(kept_instead_of)
-
-
-def _print_by(changed: Callable[[Any], Any]) -> None:
-    """Change by what Ray prints its messages."""
-    with suppress(ImportError, AttributeError):  # there is no public way, so it may go
-        from ray._private import worker as driver
-
-        driver.print_to_stdstream = changed(driver.print_to_stdstream)
+    """Append to a file what Ray tells of nodes, unless the user has opened the connection."""
+    if _is_ours():
+        messages_kept(log)
 
 
 def _is_ours() -> bool:
@@ -264,42 +241,3 @@ def _groups() -> list[Resources]:
         groups = config.node_group_configs if config is not None else ()
         return [dict(group.resources) for group in groups if group.max_count]
     return []
-
-
-def words_of(error: RayError) -> str:
-    """Return the words of an error of Ray's that say what has happened."""
-    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
-    named = [line for line in lines if re.match(r"[A-Za-z_.]*(Error|Exception): ", line)]
-    return (named or lines or [type(error).__name__])[-1 if named else 0][:MOST_SAID]
-
-
-def loss_of(error: RayError, where: str, log: Path) -> str:
-    """Return what has become of a worker, and who goes on; Ray's own words are appended to a file.
-
-    Args:
-        error: by which Ray says so.
-        where: the worker's node.
-        log: the file.
-    """
-    _append(log, f"{where}: {type(error).__name__}: {error}")
-    return (
-        f"its worker on {where} {_fate(error)}; another one takes over as soon as a node has room "
-        f"(what Ray says is in {log})"
-    )
-
-
-def _fate(error: RayError) -> str:
-    if isinstance(error, OutOfMemoryError):
-        return "was ended by Ray, since the node's memory ran out"
-    if isinstance(error, NodeDiedError) or NODE_DIED in str(error):
-        return "is lost with its node"
-    if isinstance(error, RayActorError):
-        return "does not answer: it was killed, or its node is lost"
-    return f"has failed: {words_of(error)}"
-
-
-def _append(log: Path, text: str) -> None:
-    with writing(log):
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as file:
-            file.write(f"{text}\n")

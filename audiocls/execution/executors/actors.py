@@ -16,7 +16,8 @@ import ray
 from ray.exceptions import OutOfMemoryError, RayActorError, RayError
 
 from audiocls.errors import AudioclsError, MachineFault
-from audiocls.execution.cluster.connection import Demand, loss_of, words_of
+from audiocls.execution.cluster.connection import Demand
+from audiocls.execution.cluster.losses import loss_of, words_of
 from audiocls.execution.cluster.node import Delivery, Node, NodeSetup, NodeWorker, Report
 from audiocls.execution.cluster.node_trial import TrialReport
 from audiocls.execution.cluster.remote_worker import (
