@@ -19,6 +19,7 @@ from audiocls.errors import ConfigError, DataError
 from audiocls.render.build.stored import planned, planned_search
 from audiocls.store import TrialFolder
 from audiocls.studies.ablation import one_trial, resolved
+from audiocls.studies.planning import Workplace
 from audiocls.studies.request import ablation_request
 from audiocls.studies.sweep_request import sweep_request
 
@@ -92,7 +93,7 @@ def test_data_that_cannot_be_split_is_refused_by_check_plan_and_launch_alike(
     )
     search = sweep_request(str(tmp_path / "s.yaml"), home.given)
     for refuse in (
-        lambda: planned(request, tmp_path / "runs", None),
+        lambda: planned(request, tmp_path / "runs", None, Workplace(1)),
         lambda: resolved(request),
         lambda: one_trial(home.given, recipe="logmel-cnn"),
         lambda: planned_search(search),
@@ -123,7 +124,7 @@ def test_two_parts_are_enough_where_nothing_is_held_out(tmp_path, column):
     assert not check(home.data, tmp_path, lambda done, total: None).is_usable
     (tmp_path / "a.yaml").write_text(ARMS)
     request = ablation_request(str(tmp_path / "a.yaml"), None, given)
-    assert planned(request, tmp_path / "runs", None).document
+    assert planned(request, tmp_path / "runs", None, Workplace(1)).document
     words = ["--executor", "inline", "--wandb", "disabled", "--runs", str(tmp_path / "runs")]
     assert run("train", "--recipe", "logmel-cnn", *given, *words).exit_code == 0
     (trial,) = (tmp_path / "runs").glob("*/trials/*")
@@ -238,7 +239,7 @@ def test_a_model_beyond_its_budget_is_refused_by_plan_and_launch_and_not_by_each
     small = ["data.num_sources=5", "data.clips_per_source=1"]
     request = ablation_request(str(tmp_path / "a.yaml"), None, small)
     for refuse in (
-        lambda: planned(request, tmp_path / "runs", None),
+        lambda: planned(request, tmp_path / "runs", None, Workplace(1)),
         lambda: resolved(request),
         lambda: one_trial([*small, "budget.max_params=10"], recipe="logmel-cnn"),
     ):

@@ -102,7 +102,8 @@ def test_the_command_that_goes_on_is_the_one_that_was_given(here):
     here.launch(*words, "--runs", "elsewhere", code=3)
     said = here.run("sweep", "retry", "tiny", "--runs", "elsewhere").out
     assert "audiocls sweep launch tiny.yaml --set optim.lr=1e30" in said
-    assert "'model.channels=[10, 10, 10, 10]' --seeds 0 --runs elsewhere" in said
+    assert "'model.channels=[10, 10, 10, 10]' --seeds 0" in said
+    assert "--seeds 0 --executor inline --wandb disabled --runs elsewhere" in said
 
 
 def test_all_arms_failed_is_never_success(here):
