@@ -31,7 +31,7 @@ from audiocls.execution.devices import core_ids, worker_environment
 from audiocls.execution.job import NativeJob, TrackingConfig
 from audiocls.execution.messages import Done, Epoch, Event, Recorded
 from audiocls.execution.trial import train_trial
-from audiocls.execution.worker import LastTrial
+from audiocls.execution.worker import Uploads
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import StudyFolder, TrialFolder
 from audiocls.studies.ablation import resolved
@@ -124,7 +124,7 @@ class Trials:
     def __init__(self, job: NativeJob, folder: Path):
         self._job, self._folder = job, folder
         self._warm = WorkerCache(Path(os.environ["AUDIOCLS_CACHE"]))
-        self._last = LastTrial()
+        self._uploads = Uploads()
         self._number = 0
         self._stepped_s: float | None = None
         register_optimizer_step_post_hook(lambda *_: self._look())
@@ -137,7 +137,7 @@ class Trials:
         if arm == "online":
             self.passage(arm)
         passage = self.passage(arm)
-        self._last.wait()
+        self._uploads.wait()
         return passage
 
     def _named(self, arm: str) -> NativeJob:
@@ -163,7 +163,7 @@ class Trials:
                 epoch_s.append(time.perf_counter())
 
         chosen_s, process_s, client_s = time.perf_counter(), time.process_time(), _client_s()
-        train_trial(job, self._warm, emit, lambda: Signal.CONTINUE, self._last.finish)
+        train_trial(job, self._warm, emit, lambda: Signal.CONTINUE, self._uploads.finish)
         ended_s = time.perf_counter()
         is_whole = any(event in (Done(job.id), Recorded(job.id)) for event in events)
         if not is_whole or self._stepped_s is None:

@@ -16,7 +16,7 @@ from audiocls.config import Config
 from audiocls.errors import AudioclsError
 from audiocls.execution.job import NativeJob
 from audiocls.execution.messages import Ended, Event, Notice
-from audiocls.execution.trial import concluded, dataset_of, end_attempt, train_trial
+from audiocls.execution.trial import closing, concluded, dataset_of, ended_by, train_trial
 from audiocls.execution.trial_run import Meanwhile, TrialRun
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.parts import KEPT
@@ -244,11 +244,16 @@ def _outcomes(pack: Sequence[Opened]) -> Iterator[tuple[int, Outcome]]:
 
 def _end(run: TrialRun, outcome: Outcome, state: TrainingState | None = None) -> None:
     """Record a trial, or its failure, and emit its last event."""
+    run.end(run.without_fault(partial(_conclude, run, outcome, state)))
 
-    def conclude() -> tuple[Ended, Ending]:
+
+def _conclude(run: TrialRun, outcome: Outcome, state: TrainingState | None) -> Callable[[], Ended]:
+    """Record a trial, or its failure; return what finishes its trackers."""
+    try:
         if isinstance(outcome, Exception):
             raise outcome
         assert state is not None
-        return concluded(run, state, outcome)
-
-    run.end(partial(end_attempt, run, conclude))
+        ended, ending = concluded(run, state, outcome)
+    except Exception as error:
+        ended, ending = ended_by(error, run), Ending(exit_code=1)
+    return closing(run, ended, ending)

@@ -76,30 +76,35 @@ def train_trial(
     function but an interrupt of the process.
     """
     run = TrialRun(job, worker_cache, emit, poll_signal, meanwhile)
-    run.end(partial(_attempt, run, form_of))
+    run.end(run.without_fault(partial(_attempt, run, form_of)))
 
 
 def _attempt(run: TrialRun, form_of: Callable[[TrainingState], StepForm]) -> Callable[[], Ended]:
-    """Train the trial, or log it where it is finished; return as `end_attempt` does."""
+    """Train the trial, or log it where it is finished; return as `closing` does."""
     job = run.job
     if (record := job.trial.record()) is not None:
         job.trial.drop_resume()  # whoever wrote the record may have been killed before it did
         if job.tracking.run_id:
             return partial(_log_finished, job, record, run.worker_cache)
         return lambda: Done(job.id)
-    return end_attempt(run, partial(_train, run, form_of))
-
-
-def end_attempt(run: TrialRun, attempt: Callable[[], tuple[Ended, Ending]]) -> Callable[[], Ended]:
-    """Return what finishes the trackers of an attempt, and says how it ended."""
     try:
-        ended, ending = attempt()
-    except LeaseLost:
-        ended, ending = Interrupted(run.job.id, is_taken=True), Ending(exit_code=1)
-    except FollowerKilled as killed:
-        ended, ending = Interrupted(run.job.id, death=str(killed)), Ending(exit_code=1)
+        ended, ending = _train(run, form_of)
     except Exception as error:
-        ended, ending = failed(run, error), Ending(exit_code=1)
+        ended, ending = ended_by(error, run), Ending(exit_code=1)
+    return closing(run, ended, ending)
+
+
+def ended_by(error: Exception, run: TrialRun) -> Ended:
+    """Return how a trial has ended that was left by an error."""
+    if isinstance(error, LeaseLost):
+        return Interrupted(run.job.id, is_taken=True)
+    if isinstance(error, FollowerKilled):
+        return Interrupted(run.job.id, death=str(error))
+    return failed(run, error)
+
+
+def closing(run: TrialRun, ended: Ended, ending: Ending) -> Callable[[], Ended]:
+    """Return what finishes the trackers of an attempt, and says how it ended."""
     if isinstance(ended, Failed):
         free_memory()  # before the next trial; the error may be part of a cycle
     run.is_uploading = isinstance(ended, Done) and run.is_run_online()

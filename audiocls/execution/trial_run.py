@@ -128,12 +128,11 @@ class TrialRun:
         """Report for how many clips of how many features have been computed."""
         self.emit(Extraction(self.job.id, num_done, num_clips))
 
-    def end(self, attempt: Callable[[], Callable[[], Ended]]) -> None:
-        """Make an attempt, and emit its end once what it returns has finished the trackers.
+    def end(self, close: Callable[[], Ended] | Interrupted) -> None:
+        """Emit how the attempt ended, once `close` has finished the trackers.
 
         Where that is an upload, the record is reported before, and others are trained meanwhile.
         """
-        close = self.without_fault(attempt)
         if isinstance(close, Interrupted):
             self.emit(close)
         elif self.meanwhile is None or not self.is_uploading:
