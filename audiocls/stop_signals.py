@@ -84,8 +84,7 @@ def exit_code_kept() -> Iterator[None]:
     _handle(exit_resumably)
     code = 1  # of any other exception
     try:
-        with request_met():
-            yield
+        yield
         code = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
@@ -95,21 +94,16 @@ def exit_code_kept() -> Iterator[None]:
             signal.signal(number, lambda *_: os._exit(code))
 
 
-@contextmanager
-def request_met() -> Iterator[None]:
-    """Leave for the reason for which a signal interrupted what has failed inside.
+def leave_if_asked(error: Exception) -> None:
+    """Leave for the reason for which a signal interrupted what has failed with an error.
 
     Compiled code may turn the exception of a signal into one of its own, as pydantic's serializer
     does.
     """
-    try:
-        yield
-    except Exception as error:
-        if _leaving.is_set():
-            raise SystemExit(RESUMABLE) from error
-        if _at_once.is_set():
-            raise KeyboardInterrupt from error
-        raise
+    if _leaving.is_set():
+        raise SystemExit(RESUMABLE) from error
+    if _at_once.is_set():
+        raise KeyboardInterrupt from error
 
 
 @contextmanager

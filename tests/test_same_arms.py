@@ -7,7 +7,7 @@ from helpers.recipes import make_ablation
 import audiocls
 from audiocls.design import plan
 from audiocls.errors import ConfigError
-from audiocls.studies.same_arms import check_arms_differ
+from audiocls.studies.runnable import check_arms_differ
 
 SAID = (
     "arm 'dropout=0.0' is the same as arm 'baseline': got model.dropout=0.0, which `recipe` or "

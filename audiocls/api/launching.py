@@ -80,10 +80,10 @@ def _run(
     batch: "SlurmOptions",
     display: Display,
 ) -> "Outcome":
-    from audiocls.studies.how_launched import how_launched
     from audiocls.studies.launch import Outcome
     from audiocls.studies.launch import launch as launch_study
     from audiocls.studies.prepare import prepare
+    from audiocls.studies.request import how_launched
     from audiocls.studies.slurm.submit import launch_on_slurm
 
     how = how_launched(options, batch, launch_request.trial_hours)

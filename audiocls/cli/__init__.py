@@ -29,7 +29,7 @@ from audiocls.cli.model import evaluate, export, predict, show
 from audiocls.errors import AudioclsError, DataError, UsageError
 from audiocls.machine import fault_of
 from audiocls.named_paths import HOMELESS, why_unfit
-from audiocls.stop_signals import AT_ONCE, request_met
+from audiocls.stop_signals import AT_ONCE, leave_if_asked
 
 
 class ErrorsAsText(CommandGroup):
@@ -38,8 +38,12 @@ class ErrorsAsText(CommandGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             _require_working_folder()
-            with extras.required("this command"), request_met():
-                return super().invoke(ctx)
+            with extras.required("this command"):
+                try:
+                    return super().invoke(ctx)
+                except Exception as error:
+                    leave_if_asked(error)
+                    raise
         except AudioclsError as error:
             console.error(str(error))
             raise typer.Exit(error.exit_code) from error

@@ -10,9 +10,9 @@ from audiocls.live.behind import Behind
 from audiocls.live.results import ENDED, Results
 from audiocls.store import Cell, Proposal, State, Study, StudyFolder, count_states
 from audiocls.store.glance import Glance
-from audiocls.studies.how_launched import relaunch_line
 from audiocls.studies.labels import labelled, labels_of
 from audiocls.studies.remaining import Underway, seconds_left, seconds_spent, underway
+from audiocls.studies.request import relaunch_line
 from audiocls.studies.status import (
     AtWork,
     Status,

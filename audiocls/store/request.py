@@ -60,14 +60,15 @@ class Request:
         """Return the command line that repeats the request, quoted for a shell."""
         return shlex.join(self.words())
 
-    def how_words(self, num_trials: int = 0) -> list[str]:
-        """Return the options that a launch is resumed with, beside those in `words`.
+    def how_text(self, num_trials: int = 0) -> str:
+        """Return the options that a launch is resumed with, as they follow `line`.
 
         Args:
             num_trials: that a search has by now.
         """
         left = None if self.most_trials is None else max(0, self.most_trials - num_trials)
-        return [*self.how, *_option("count", left)]
+        words = [*self.how, *_option("count", left)]
+        return "".join(f" {shlex.quote(word)}" for word in words)
 
     def to_mapping(self) -> dict[str, Any]:
         """Return plain values, without those that are at their defaults."""

@@ -23,7 +23,6 @@ from audiocls.store import Cell, Provenance, Request, Study, StudyFolder
 from audiocls.store.data_roots import remember_roots
 from audiocls.store.reuse import paired_study
 from audiocls.studies.growth import next_look_fn, with_first_look
-from audiocls.studies.how_launched import how_launched
 from audiocls.studies.launch import Outcome, Prepared, launch
 from audiocls.studies.options import (
     Display,
@@ -32,7 +31,12 @@ from audiocls.studies.options import (
     cache_folder,
 )
 from audiocls.studies.program_ablation import ProgramStudy, program_study
-from audiocls.studies.request import AblationRequest, ablation_request, check_without_effect
+from audiocls.studies.request import (
+    AblationRequest,
+    ablation_request,
+    check_without_effect,
+    how_launched,
+)
 from audiocls.studies.resolve import (
     Resolved,
     few_clips_of,

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from audiocls.errors import UsageError
 from audiocls.store import Study, StudyFolder, extended, is_same_question
-from audiocls.studies.how_launched import relaunch_line
 from audiocls.studies.program_ablation import ProgramStudy
+from audiocls.studies.request import relaunch_line
 from audiocls.studies.resolve import Resolved
 from audiocls.studies.sources.sequential import NextLook
 

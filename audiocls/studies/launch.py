@@ -28,9 +28,9 @@ from audiocls.store import (
 from audiocls.store.proposals import BUILT_IN
 from audiocls.store.submissions import Submission
 from audiocls.studies.growth import check_can_extend
-from audiocls.studies.how_launched import relaunch_line
 from audiocls.studies.joining import Membership, joining
 from audiocls.studies.options import Display, OpenExecutor
+from audiocls.studies.request import relaunch_line
 from audiocls.studies.sources import StudySource
 from audiocls.studies.sources.unchanged import WhileUnchanged
 

@@ -10,13 +10,12 @@ from audiocls.formatting import plural
 from audiocls.store import StudyFolder
 from audiocls.store.reuse import noise_study
 from audiocls.studies.ablation import prepare_ablation, resolved
-from audiocls.studies.how_launched import how_launched
 from audiocls.studies.launch import Outcome, launch
 from audiocls.studies.launch_summary import summary_of
 from audiocls.studies.noise_estimate import measured_noise, write_noise
 from audiocls.studies.options import Display, LaunchOptions
 from audiocls.studies.program_ablation import ProgramStudy
-from audiocls.studies.request import AblationRequest
+from audiocls.studies.request import AblationRequest, how_launched
 from audiocls.studies.resolve import Resolved
 
 FEW_SEEDS = 3

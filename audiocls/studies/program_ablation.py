@@ -20,7 +20,7 @@ from audiocls.search.command import DEFAULT_COMMAND, HANDS_ON
 from audiocls.store import Cell, Request, Study, StudyFolder
 from audiocls.studies.command_trials import plain
 from audiocls.studies.resolve import check_factors_are_free, secondary_of
-from audiocls.studies.same_arms import check_arms_differ
+from audiocls.studies.runnable import check_arms_differ
 
 MOST_SHOWN = 5
 """Scripts that an error names."""

@@ -25,7 +25,6 @@ from audiocls.analysis.unfinished import SoFar, due_part, of_pairs_so_far, withh
 from audiocls.formatting import with_runs
 from audiocls.search import Alike, Ended, Sweep, alike
 from audiocls.store import Failure, Proposal, Record, Study, StudyFolder, is_same_question
-from audiocls.studies.how_launched import how_text
 from audiocls.studies.labels import labelled, labels_of
 from audiocls.studies.predictions import read_influences, read_scored
 from audiocls.studies.sources.search import tried_of
@@ -224,7 +223,7 @@ def surroundings_of(folder: StudyFolder, study: Study) -> Surroundings:
         name=_next_name(folder, names[-1]),
         first_seed=max(seeds, default=-1) + 1,
         options=with_runs("", folder.path.parent),
-        how=how_text(study),
+        how=study.request.how_text() if study.request else "",
         later_study=later[-1].name if later else "",
     )
 

@@ -1,23 +1,35 @@
-"""Requests for ablations: names and options as given by the user, and what both kinds check."""
+"""Requests for ablations: what the user gave, and the command that repeats it."""
 
-from collections.abc import Mapping, Sequence
+import os
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from audiocls import library, yaml_file
 from audiocls.config import merge, not_taken_over
 from audiocls.design import Ablation, Plan, arms_of, plan, widened
 from audiocls.errors import ConfigError, UsageError
-from audiocls.formatting import assignment, format_arm
+from audiocls.formatting import assignment, format_arm, with_runs
 from audiocls.parts import OWN_FILES, Origin
+from audiocls.parts.modules import PLACES, named_places
 from audiocls.parts.names import advice
-from audiocls.store import Request, folder_name
+from audiocls.parts.origin import TRUST, trusted_packages
+from audiocls.store import Request, Study, folder_name
 from audiocls.store.request import Command
 from audiocls.studies.document_faults import with_faults_of_values
-from audiocls.studies.options import cache_folder, names, numbers
+from audiocls.studies.options import LaunchOptions, cache_folder, names, numbers
 from audiocls.studies.program_ablation import check_blocks
 from audiocls.studies.resolve import configs_of, on_available_folds
 from audiocls.studies.runnable import Configs
+
+if TYPE_CHECKING:
+    from audiocls.studies.slurm.submit import SlurmOptions
+
+SUBMITTED_WITH = "AUDIOCLS_SUBMITTED_WITH"
+"""Environment variable of a submitted task: the options that its job array was submitted with. A
+study that tasks train is resumed by submitting it again: a login node is no place to train on."""
 
 
 @dataclass(frozen=True)
@@ -194,3 +206,69 @@ def check_folder_name(study: str | None) -> None:
         fits = folder_name(study)
         hint = f", such as {fits!r}" if fits else ""
         raise UsageError(f"--study: got {study!r}; wanted: the name of one folder{hint}")
+
+
+def how_launched(
+    options: LaunchOptions,
+    slurm: "SlurmOptions | None" = None,
+    trial_hours: float | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> tuple[str, ...]:
+    """Return the options that a launch is resumed with, but for those that decide its trials."""
+    if submitted := environment.get(SUBMITTED_WITH):
+        return tuple(shlex.split(submitted))
+    return tuple(_words(options, slurm, trial_hours))
+
+
+def _words(
+    options: LaunchOptions, slurm: "SlurmOptions | None", trial_hours: float | None
+) -> Iterator[str]:
+    if options.executor != "local":
+        yield from ("--executor", options.executor)
+    if options.workers is not None and not options.is_single:
+        yield from ("--workers", str(options.workers))
+    if slurm is not None:
+        yield from slurm.words()
+    yield from options.ray.words()
+    if options.devices != "auto":
+        yield from ("--devices", options.devices)
+    if options.wandb is not None:
+        yield from ("--wandb", options.wandb)
+    yield from shared_words(options)
+    if trial_hours is not None:
+        yield from ("--trial-hours", str(trial_hours))
+    yield from own_part_words()
+    if slurm is not None and slurm.is_detached:
+        yield "--detach"
+
+
+def shared_words(options: LaunchOptions) -> Iterator[str]:
+    """Yield those options that the tasks of a job array have, too."""
+    if options.per_device != "1":
+        yield from ("--per-device", options.per_device)
+    if options.devices_per_trial > 1:
+        yield from ("--devices-per-trial", str(options.devices_per_trial))
+    if options.max_hours is not None:
+        yield from ("--max-hours", str(options.max_hours))
+    if options.retries:
+        yield from ("--retries", str(options.retries))
+    if options.has_tensorboard:
+        yield "--tensorboard"
+    if options.has_model:
+        yield "--log-model"
+
+
+def own_part_words() -> Iterator[str]:
+    """Yield where modules of own parts are looked for, and which of them are trusted."""
+    if os.environ.get(TRUST):
+        for package in trusted_packages():
+            yield from ("--trust", package)
+    if os.environ.get(PLACES):
+        for place in named_places():
+            yield from ("--path", place)
+
+
+def relaunch_line(study: Study, runs: Path | None, num_trials: int = 0) -> str:
+    """Return the command that goes on with the last launch of a study in `runs`."""
+    how = study.request.how_text(num_trials) if study.request else ""
+    return with_runs(study.command + how, runs)

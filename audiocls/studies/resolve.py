@@ -24,8 +24,13 @@ from audiocls.execution.probe import Tried
 from audiocls.parts import OWN_FILES, Origin, has_own_parts
 from audiocls.store import Cell, Objective, Request, Study, StudyFolder
 from audiocls.studies.budget import runnable
-from audiocls.studies.runnable import Configs, notes_on_data, tables_of
-from audiocls.studies.same_arms import check_arms_differ, check_configs_differ
+from audiocls.studies.runnable import (
+    Configs,
+    check_arms_differ,
+    check_configs_differ,
+    notes_on_data,
+    tables_of,
+)
 
 MOST_KEPT = 10_000
 """Clips of a data set whose table outlives its plan, some megabytes."""

@@ -13,11 +13,11 @@ from audiocls.search import Sweep, fixed_keys, load_sweep
 from audiocls.store import Cell, Damaged, Failure, Proposal, State, Study, StudyFolder, tuning_path
 from audiocls.store.launches import LaunchInfo
 from audiocls.store.submissions import Submissions
-from audiocls.studies.how_launched import relaunch_line
 from audiocls.studies.labels import labels_of, names_of, words_of
 from audiocls.studies.named_studies import find_study
 from audiocls.studies.native_trials import label_of
 from audiocls.studies.options import names
+from audiocls.studies.request import relaunch_line
 from audiocls.studies.slurm.tasks import cancel_pending
 from audiocls.studies.tuning.choosing import blocking_trials
 

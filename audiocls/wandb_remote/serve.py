@@ -9,8 +9,8 @@ from audiocls.execution.scheduler import Launch
 from audiocls.formatting import with_runs
 from audiocls.parts.names import parse
 from audiocls.stop_signals import stop_on_signal
-from audiocls.studies.how_launched import own_part_words
 from audiocls.studies.options import Display, LaunchOptions
+from audiocls.studies.request import own_part_words
 from audiocls.tracking.sweep_server import SweepPath
 from audiocls.wandb_remote.agent import DEFAULT_RETRIES, Agent, RetryPolicy, RunQuota
 from audiocls.wandb_remote.source import MOST_FAILURES, Ending, ServerSource, orphaned_runs

@@ -12,7 +12,6 @@ import audiocls
 from audiocls import console
 from audiocls.cli import options as o
 from audiocls.cli.sweep.agent import show_ending, show_pushed
-from audiocls.console.heard import heard_or_not
 from audiocls.errors import AudioclsError, NotComparable, UsageError
 from audiocls.render.output import show
 
@@ -152,7 +151,7 @@ def show_launched(study: "audiocls.Study") -> None:
     exit_code = outcome.exit_code
     if outcome.stopped_by != "machine":  # where no page could be written either
         is_new, refused = outcome.num_trained > 0 or outcome.is_replaced, 0
-        with heard_or_not(sys.stdout):
+        with console.heard_or_not(sys.stdout):
             refused = _show_answer(study, is_new)
         exit_code = exit_code or refused
     is_summed_up = outcome.study.kind == "tuning" and outcome.stopped_by != "signal"

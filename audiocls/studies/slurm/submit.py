@@ -15,12 +15,11 @@ from audiocls.execution.slurm.script import ArrayScript
 from audiocls.formatting import plural
 from audiocls.store import State, Study, StudyFolder, count_states, tuning_path
 from audiocls.store.submissions import Submission, Submissions
-from audiocls.studies.how_launched import SUBMITTED_WITH, shared_words
 from audiocls.studies.joining import STOPS
 from audiocls.studies.launch import Outcome, Prepared, keep_plan
 from audiocls.studies.options import GRACE, Display, LaunchOptions
 from audiocls.studies.prepare import LaunchRequest, prepare
-from audiocls.studies.request import check_without_effect
+from audiocls.studies.request import SUBMITTED_WITH, check_without_effect, shared_words
 from audiocls.studies.slurm.checks import (
     advance_notes,
     device_kinds,
