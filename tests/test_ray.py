@@ -24,6 +24,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 NUM_EPOCHS = 160
 CHOSEN = ("--arms", "baseline", "--seeds", "0..3", "--set", f"train.epochs={NUM_EPOCHS}")
+NUM_LASTING = 5 * NUM_EPOCHS
+"""Of trials that last: a node takes seconds to come, in which a quick machine trains on."""
+LASTING = (*CHOSEN[:-1], f"train.epochs={NUM_LASTING}")
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +113,7 @@ def lose_worker_and_node(cluster, launch: subprocess.Popen[str], home: Home, nod
 def test_what_workers_and_nodes_lose_is_trained_again_to_the_same_bits(
     cluster, home, node_cache, tmp_path_factory
 ):
-    launch = home.start(*words(cluster, "--wandb", "offline", *CHOSEN))
+    launch = home.start(*words(cluster, "--wandb", "offline", *LASTING))
     lose_worker_and_node(cluster, launch, home, node_cache)
     began = time.monotonic()
     home.run("sweep", "stop", "tiny")
@@ -126,14 +129,14 @@ def test_what_workers_and_nodes_lose_is_trained_again_to_the_same_bits(
     assert any(node_cache.glob("pack-*"))
     assert not any(node_cache.glob("synthetic-*"))
     num_left = 4 - len(home.finished())
-    rest = home.launch(*CHOSEN)
+    rest = home.launch(*LASTING)
     assert num_trained(rest.err) == num_left > 0
-    assert all(rows == [*range(1, NUM_EPOCHS + 1)] for rows in histories(home).values())
+    assert all(rows == [*range(1, NUM_LASTING + 1)] for rows in histories(home).values())
     runs = [run.name for run in (home.path / "runs/tiny/wandb").glob("offline-run-*")]
     assert runs
     assert all(any(trial.name in run for trial in home.finished()) for run in runs)
     undisturbed = tiny_home(tmp_path_factory.mktemp("undisturbed"))
-    undisturbed.launch(*CHOSEN)
+    undisturbed.launch(*LASTING)
     assert metrics(home) == metrics(undisturbed)
 
 
@@ -234,18 +237,16 @@ parameters: {x: {values: [1, 2]}}
 
 
 def test_packs_outlive_their_worker_and_their_node_and_are_finished_here(cluster, home, node_cache):
-    num_epochs = 5 * NUM_EPOCHS  # a node takes seconds to come, in which a quick machine trains on
-    chosen = (*CHOSEN[:-1], f"train.epochs={num_epochs}")
     pack = ("--per-device", "2", "--wandb", "disabled")
-    launch = home.start(*words(cluster, *pack, *chosen))
+    launch = home.start(*words(cluster, *pack, *LASTING))
     lose_worker_and_node(cluster, launch, home, node_cache)
     home.run("sweep", "stop", "tiny")
     ended = wait(launch)
     assert ended.code == 75, ended.err
     assert ended.err.count("worker killed by SIGKILL; resuming from its last snapshot") == 2
     assert ended.err.count("its worker on") == 2
-    home.launch(*chosen)
-    assert all(rows == [*range(1, num_epochs + 1)] for rows in histories(home).values())
+    home.launch(*LASTING)
+    assert all(rows == [*range(1, NUM_LASTING + 1)] for rows in histories(home).values())
     records = [json.loads((trial / "record.json").read_text()) for trial in home.finished()]
     assert len(records) == 4
     assert any("fused" in record["provenance"]["execution"] for record in records)
