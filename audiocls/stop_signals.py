@@ -17,7 +17,7 @@ from types import FrameType
 RESUMABLE = 75
 """Exit code of what the same command goes on with."""
 AT_ONCE = 130
-"""Exit code of what was asked again, while it ended in order."""
+"""Exit code after a second request to stop, which cuts running epochs short."""
 SAME_REQUEST_S = 1.0
 """Between two SIGTERM that are one request to stop."""
 AGAIN_S = 0.02
@@ -169,6 +169,6 @@ def exit_resumably(number: int) -> None:
     """
     _leaving.set()
     said = f"stopped by {signal.Signals(number).name}; run the same command again\n"
-    with suppress(OSError):  # nobody hears it: the terminal is closed, or a `tee` was stopped too
+    with suppress(OSError):  # the terminal is closed, or a `tee` was stopped too
         os.write(2, said.encode())
     sys.exit(RESUMABLE)

@@ -19,7 +19,7 @@ import audiocls
 from audiocls import console
 from audiocls.__main__ import main
 from audiocls.console.layout import Grid
-from audiocls.console.progress import TerminalDisplay, leaves_a_core
+from audiocls.console.progress import TerminalDisplay, has_idle_core
 from audiocls.execution.messages import Running, Status
 from audiocls.stop_signals import NUMBERS
 
@@ -90,9 +90,9 @@ def test_once_no_trial_waits_and_a_core_is_free_what_the_end_needs_is_read_once(
 )
 def test_trials_leave_no_core_as_long_as(status, monkeypatch):
     monkeypatch.setattr("audiocls.console.progress.num_cores", lambda: 2)
-    assert not leaves_a_core(status)
+    assert not has_idle_core(status)
     last = replace(status, num_total=2, num_done=1, running=(Running("a", 1, 9),))
-    assert leaves_a_core(replace(last, study=Path("words")))
+    assert has_idle_core(replace(last, study=Path("words")))
 
 
 WHAT_IS_SHOWN = """

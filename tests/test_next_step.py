@@ -140,7 +140,9 @@ def test_a_question_that_was_asked_anew_is_not_asked_a_third_time():
 
 
 def test_a_step_that_launches_says_how_and_one_that_reads_or_retries_does_not():
-    around = replace(AROUND, how=" --wandb offline", options=" --runs r", later_study="a b")
+    around = replace(
+        AROUND, launch_options=" --wandb offline", options=" --runs r", later_study="a b"
+    )
     ending = "--wandb offline --runs r"
     comparison, (step,) = asked(0.0, missing=["base-0-3"], around=around)
     assert step.command == f"{REQUEST.line()} {ending}"

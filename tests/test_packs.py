@@ -394,7 +394,7 @@ def test_a_fault_of_all_fails_each(jobs, train, monkeypatch):
     def broken(*_):
         raise ValueError("no such kernel")
 
-    monkeypatch.setattr(packs, "leave_pack", broken)
+    monkeypatch.setattr(packs, "fit_pack_as_completed", broken)
     made = jobs(*ARMS)
     events = train(made)
     assert {type(events[job.id][-1]) for job in made} == {Failed}

@@ -72,7 +72,7 @@ class Surroundings:
     """That no study of this question has."""
     options: str = ""
     """That every command needs, such as ` --runs PATH`."""
-    how: str = ""
+    launch_options: str = ""
     """Options of the last launch that decide no trial, such as ` --wandb offline`."""
     later_study: str = ""
     """A later study of the same question."""
@@ -107,7 +107,7 @@ def next_steps(
 def _unfinished(
     comparison: Comparison, study: Study, around: Surroundings, failures: Sequence[Failed]
 ) -> NextStep:
-    num, command = len(comparison.missing), study.command + around.how + around.options
+    num, command = len(comparison.missing), study.command + around.launch_options + around.options
     if study.kind == "import":  # What trained those, and how fast, is not known here.
         return NextStep("import", command=command, num_trials=num)
     if failures:
@@ -122,7 +122,7 @@ def _growing(
     """Return how a study goes on that is not decided yet; its errors hold however far it grows."""
     arms = tuple(arm.arm for arm in comparison.compared if is_open(arm))
     if not is_at_limit:
-        return NextStep("finish", arms, study.command + around.how + around.options)
+        return NextStep("finish", arms, study.command + around.launch_options + around.options)
     num_seeds = study.max_pairs // len(study.folds)
     num_trials = num_seeds * len(study.folds) * len(_with_references(study, arms))
     extended = study.request and replace(study.request, max_pairs=2 * study.max_pairs)
@@ -282,7 +282,7 @@ def _folds_text(study: Study, num_folds: int) -> str | None:
 def _command_line(request: Request | None, around: Surroundings) -> str:
     if request is None or request.command != "sweep launch":
         return ""
-    return request.line() + around.how + around.options
+    return request.line() + around.launch_options + around.options
 
 
 def numbers_text(numbers: Collection[int]) -> str:

@@ -83,11 +83,11 @@ def _run(
     from audiocls.studies.launch import Outcome
     from audiocls.studies.launch import launch as launch_study
     from audiocls.studies.prepare import prepare
-    from audiocls.studies.request import how_launched
+    from audiocls.studies.request import launch_options_of
     from audiocls.studies.slurm.submit import launch_on_slurm
 
-    how = how_launched(options, batch, launch_request.trial_hours)
-    launch_request = replace(launch_request, how=how)
+    repeated = launch_options_of(options, batch, launch_request.trial_hours)
+    launch_request = replace(launch_request, launch_options=repeated)
     batch.check_has_effect(options.executor)
     if options.executor == "slurm":
         return launch_on_slurm(launch_request, options, batch, display)

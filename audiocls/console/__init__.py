@@ -15,12 +15,12 @@ from rich.text import Text
 
 from audiocls.console.layout import PROSE_WIDTH, UNWRAPPED, Grid, wrapped
 
-UNHEARD = (errno.EPIPE, errno.EIO)
+CLOSED = (errno.EPIPE, errno.EIO)
 """Of a pipe without a reader, as of a `tee` that Ctrl-C has ended too, and of a closed terminal."""
 
 
-class ForPeople:
-    """A stream for people: once nobody hears it any more, what it gets goes nowhere.
+class BestEffortStream:
+    """A stream for notes and progress: once its reader is gone, output is discarded.
 
     Whatever is under way, such as a launch, goes on, and ends with the exit code that it has.
     """
@@ -29,20 +29,20 @@ class ForPeople:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        with heard_or_not(self._stream):
+        with ignoring_closed_output(self._stream):
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        with heard_or_not(self._stream):
+        with ignoring_closed_output(self._stream):
             self._stream.flush()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
 
-class Answers(Console):
-    """A console whose reader may leave, which ends most commands: what says more does not hear."""
+class ResultConsole(Console):
+    """The console of results: a closed pipe is an error that the caller may handle."""
 
     def on_broken_pipe(self) -> None:
         """Raise what was raised, and not the end of the program."""
@@ -50,12 +50,12 @@ class Answers(Console):
 
 
 @contextmanager
-def heard_or_not(stream: TextIO) -> Iterator[None]:
-    """Go on where nobody hears what is written inside; the rest of it goes nowhere."""
+def ignoring_closed_output(stream: TextIO) -> Iterator[None]:
+    """Continue when the stream's reader is gone; the rest of the output is discarded."""
     try:
         yield
     except OSError as error:
-        if error.errno not in UNHEARD:
+        if error.errno not in CLOSED:
             raise
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
@@ -70,13 +70,13 @@ def stdout() -> Console:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     width, forced = None if sys.stdout.isatty() else UNWRAPPED, _forced(sys.stdout)
-    return Answers(highlight=False, width=width, force_terminal=forced, force_jupyter=forced)
+    return ResultConsole(highlight=False, width=width, force_terminal=forced, force_jupyter=forced)
 
 
 def stderr() -> Console:
     """Return the console of progress, notes and errors."""
     forced, stream = _forced(sys.stderr), getattr(sys.stderr, "rich_proxied_file", sys.stderr)
-    file = cast(TextIO, ForPeople(stream))
+    file = cast(TextIO, BestEffortStream(stream))
     return Console(file=file, highlight=False, force_terminal=forced, force_jupyter=forced)
 
 

@@ -64,7 +64,7 @@ class TerminalDisplay:
                 if status.num_done > status.num_reused and preparing.ident is None:
                     preparing.start()
                 is_prepared = preparing.ident is not None and not preparing.is_alive()
-                if is_prepared and not is_warm and leaves_a_core(status):
+                if is_prepared and not is_warm and has_idle_core(status):
                     is_warm = True
                     threading.Thread(target=self._before_last, args=(status.study,)).start()
 
@@ -73,7 +73,7 @@ class TerminalDisplay:
             preparing.join()
 
 
-def leaves_a_core(status: Status) -> bool:
+def has_idle_core(status: Status) -> bool:
     """Whether no trial of the study waits, and fewer run than there are cores here."""
     num_running = len(status.running)
     are_last = status.num_done + status.num_failed + num_running == status.num_total

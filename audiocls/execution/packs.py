@@ -26,7 +26,7 @@ from audiocls.training.fit import Signal, fit
 from audiocls.training.fused import FusedStep
 from audiocls.training.graphed import GraphedStep
 from audiocls.training.memory import free_memory, is_out_of_memory
-from audiocls.training.pack import Member, Outcome, leave_pack
+from audiocls.training.pack import Member, Outcome, fit_pack_as_completed
 from audiocls.training.packing import form_on, graph_obstacle, obstacle, shape_key
 from audiocls.training.state import TrainingState, build
 from audiocls.training.step import EagerStep, StepForm
@@ -239,7 +239,7 @@ def _outcomes(pack: Sequence[Opened]) -> Iterator[tuple[int, Outcome]]:
         return
     form: StepForm = FusedStep if form_on(pack[0][1].device.type) == "fused" else GraphedStep
     members = [Member(state, run.end_epoch, run.snapshot) for run, state in pack]
-    yield from leave_pack(members, form)
+    yield from fit_pack_as_completed(members, form)
 
 
 def _end(run: TrialRun, outcome: Outcome, state: TrainingState | None = None) -> None:

@@ -38,7 +38,7 @@ class Request:
     arms: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     """Further options, such as `--metric`, with their values."""
-    how: tuple[str, ...] = ()
+    launch_options: tuple[str, ...] = ()
     """Options of a launch that decide no trial, word by word: where it ran, how it was tracked."""
     most_trials: int | None = None
     """To which the launch of a search was to bring it (`--count`)."""
@@ -60,27 +60,27 @@ class Request:
         """Return the command line that repeats the request, quoted for a shell."""
         return shlex.join(self.words())
 
-    def how_text(self, num_trials: int = 0) -> str:
+    def options_text(self, num_trials: int = 0) -> str:
         """Return the options that a launch is resumed with, as they follow `line`.
 
         Args:
             num_trials: that a search has by now.
         """
         left = None if self.most_trials is None else max(0, self.most_trials - num_trials)
-        words = [*self.how, *_option("count", left)]
+        words = [*self.launch_options, *_option("count", left)]
         return "".join(f" {shlex.quote(word)}" for word in words)
 
     def to_mapping(self) -> dict[str, Any]:
         """Return plain values, without those that are at their defaults."""
         plain = {item.name: getattr(self, item.name) for item in fields(self)}
         plain |= {"assignments": list(self.assignments), "options": dict(self.options)}
-        plain["how"] = list(self.how)
+        plain["launch_options"] = list(self.launch_options)
         return {name: value for name, value in plain.items() if not _is_default(name, value)}
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "Request":
         """Rebuild a request; an unknown key raises `TypeError`."""
-        texts = {name: tuple(mapping.get(name, ())) for name in ("assignments", "how")}
+        texts = {name: tuple(mapping.get(name, ())) for name in ("assignments", "launch_options")}
         return cls(**{**mapping, **texts})
 
 

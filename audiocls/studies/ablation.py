@@ -35,7 +35,7 @@ from audiocls.studies.request import (
     AblationRequest,
     ablation_request,
     check_without_effect,
-    how_launched,
+    launch_options_of,
 )
 from audiocls.studies.resolve import (
     Resolved,
@@ -264,6 +264,6 @@ def run_trial(trial: Resolved | ProgramStudy, options: LaunchOptions, display: D
     folder = StudyFolder(options.runs / trial.study.name)
     folder.trial(trial.study.cells[0].id).reset_failure()
     assert trial.study.request is not None, "it is of one"
-    request = replace(trial.study.request, how=how_launched(options))
+    request = replace(trial.study.request, launch_options=launch_options_of(options))
     launched = replace(trial, study=replace(trial.study, request=request))
     return launch(prepare_ablation(launched, options, display), display)

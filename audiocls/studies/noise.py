@@ -15,7 +15,7 @@ from audiocls.studies.launch_summary import summary_of
 from audiocls.studies.noise_estimate import measured_noise, write_noise
 from audiocls.studies.options import Display, LaunchOptions
 from audiocls.studies.program_ablation import ProgramStudy
-from audiocls.studies.request import AblationRequest, how_launched
+from audiocls.studies.request import AblationRequest, launch_options_of
 from audiocls.studies.resolve import Resolved
 
 FEW_SEEDS = 3
@@ -32,7 +32,7 @@ class MeasuredNoise:
 
 def run_noise(request: AblationRequest, options: LaunchOptions, display: Display) -> MeasuredNoise:
     """Train the baseline of an ablation on its seeds and folds, and measure how much it varies."""
-    baseline = baseline_alone(replace(request, how=how_launched(options)))
+    baseline = baseline_alone(replace(request, launch_options=launch_options_of(options)))
     for text in baseline.notes:
         display.note(text)
     outcome = launch(prepare_ablation(baseline, options, display), display)

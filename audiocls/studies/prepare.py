@@ -41,7 +41,7 @@ class LaunchRequest:
     is_until_decided: bool = False
     max_pairs: int | None = None
     effect: float | None = None
-    how: tuple[str, ...] = ()
+    launch_options: tuple[str, ...] = ()
     """Options that decide no trial, word by word."""
 
     def read(self) -> AblationRequest | SweepRequest:
@@ -83,7 +83,7 @@ class LaunchRequest:
     def _read_sweep(self) -> SweepRequest:
         limits = {"max_new": self.count, "timeout_s": self._timeout_s}
         request = sweep_request(self.name, self.assignments, self.study, self.recipe, **limits)
-        request = replace(request, how=self.how)
+        request = replace(request, launch_options=self.launch_options)
         if request.native is not None:
             given = {"--trial-hours": self.trial_hours}
             check_without_effect(given, "its trials are our own; set train.epochs")
@@ -103,7 +103,7 @@ class LaunchRequest:
             is_until_decided=self.is_until_decided,
             max_pairs=self.max_pairs,
             effect=self.effect,
-            how=self.how,
+            launch_options=self.launch_options,
         )
 
 

@@ -223,7 +223,7 @@ def surroundings_of(folder: StudyFolder, study: Study) -> Surroundings:
         name=_next_name(folder, names[-1]),
         first_seed=max(seeds, default=-1) + 1,
         options=with_runs("", folder.path.parent),
-        how=study.request.how_text() if study.request else "",
+        launch_options=study.request.options_text() if study.request else "",
         later_study=later[-1].name if later else "",
     )
 

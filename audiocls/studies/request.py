@@ -60,7 +60,7 @@ class AblationRequest:
     """What is odd about the file, and allowed."""
     origin: Origin = OWN_FILES
     """Who named its parts."""
-    how: tuple[str, ...] = ()
+    launch_options: tuple[str, ...] = ()
     """Options of the launch that decide no trial, word by word."""
 
     @property
@@ -87,7 +87,7 @@ class AblationRequest:
             self.seeds,
             self.folds,
             self.arms,
-            how=self.how,
+            launch_options=self.launch_options,
         )
 
     def noise_command(self) -> str:
@@ -208,7 +208,7 @@ def check_folder_name(study: str | None) -> None:
         raise UsageError(f"--study: got {study!r}; wanted: the name of one folder{hint}")
 
 
-def how_launched(
+def launch_options_of(
     options: LaunchOptions,
     slurm: "SlurmOptions | None" = None,
     trial_hours: float | None = None,
@@ -270,5 +270,5 @@ def own_part_words() -> Iterator[str]:
 
 def relaunch_line(study: Study, runs: Path | None, num_trials: int = 0) -> str:
     """Return the command that goes on with the last launch of a study in `runs`."""
-    how = study.request.how_text(num_trials) if study.request else ""
-    return with_runs(study.command + how, runs)
+    options = study.request.options_text(num_trials) if study.request else ""
+    return with_runs(study.command + options, runs)

@@ -46,7 +46,7 @@ class SweepRequest:
     """What is odd about the file, and allowed."""
     origin: Origin = OWN_FILES
     """Who named its parts."""
-    how: tuple[str, ...] = ()
+    launch_options: tuple[str, ...] = ()
     """Options of the launch that decide no trial, word by word."""
 
     @property
@@ -89,7 +89,7 @@ class SweepRequest:
             self.study,
             recipe=self.recipe,
             assignments=self.assignments,
-            how=self.how,
+            launch_options=self.launch_options,
         )
 
     @property

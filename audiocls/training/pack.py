@@ -30,11 +30,11 @@ class Member:
 
 def fit_pack(members: Sequence[Member], form: StepForm = FusedStep) -> list[Outcome]:
     """Train each as `fit` does, at once; return what `fit` would have returned or raised."""
-    outcomes = dict(leave_pack(members, form))
+    outcomes = dict(fit_pack_as_completed(members, form))
     return [outcomes[index] for index in range(len(members))]
 
 
-def leave_pack(
+def fit_pack_as_completed(
     members: Sequence[Member], form: StepForm = FusedStep
 ) -> Iterator[tuple[int, Outcome]]:
     """Train each as `fit` does, at once; yield each one's number and outcome as it leaves.

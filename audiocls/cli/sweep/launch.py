@@ -151,7 +151,7 @@ def show_launched(study: "audiocls.Study") -> None:
     exit_code = outcome.exit_code
     if outcome.stopped_by != "machine":  # where no page could be written either
         is_new, refused = outcome.num_trained > 0 or outcome.is_replaced, 0
-        with console.heard_or_not(sys.stdout):
+        with console.ignoring_closed_output(sys.stdout):
             refused = _show_answer(study, is_new)
         exit_code = exit_code or refused
     is_summed_up = outcome.study.kind == "tuning" and outcome.stopped_by != "signal"

@@ -171,7 +171,7 @@ def _script(
             **kept,
             STOPS: stops,
             GRACE: f"{grace_s:g}",
-            SUBMITTED_WITH: shlex.join(request.how),
+            SUBMITTED_WITH: shlex.join(request.launch_options),
         },
         has_overlap=overlaps,
     )
